@@ -1,0 +1,2 @@
+//! Load generator for poppwd servers.
+fn main() {}

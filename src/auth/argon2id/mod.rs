@@ -1,0 +1,1 @@
+//! (the implementation belongs to the auth writer)

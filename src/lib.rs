@@ -1,0 +1,14 @@
+//! keyturn: a password-change server (poppwd, TCP port 106) on io_uring.
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod auth;
+pub mod config;
+pub mod directory;
+pub mod model;
+pub mod notation;
+pub mod proto;
+pub mod ring;
+pub mod service;
+pub mod shard;
+pub mod store;
+pub mod syslog;

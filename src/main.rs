@@ -1,0 +1,2 @@
+//! The `keyturn` command.
+fn main() {}

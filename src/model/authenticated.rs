@@ -1,0 +1,50 @@
+use std::fmt;
+
+use super::AccountName;
+
+/// A keyed digest of the password that was proven, by which `auth` recognises the same password
+/// again without keeping it. The key lives and dies with the process.
+pub type Fingerprint = [u8; 16];
+
+/// Evidence that the right password for an account was given.
+///
+/// It has no `Clone`: one proof allows one change, and a successful change returns the next
+/// proof. Only `auth` makes one (a house rule checks the callers of [`Authenticated::attest`]),
+/// so no path reaches a password change without a verified password.
+pub struct Authenticated {
+    account: AccountName,
+    password_revision: u64,
+    fingerprint: Fingerprint,
+}
+
+impl Authenticated {
+    /// States that the password of `account`, as it stood at `password_revision`, was proven.
+    #[must_use]
+    pub fn attest(account: AccountName, password_revision: u64, fingerprint: Fingerprint) -> Self {
+        Self { account, password_revision, fingerprint }
+    }
+
+    /// Whose password it was.
+    #[must_use]
+    pub fn account(&self) -> &AccountName {
+        &self.account
+    }
+
+    /// Which password it was: it no longer counts once the account's record shows another number.
+    #[must_use]
+    pub fn password_revision(&self) -> u64 {
+        self.password_revision
+    }
+
+    /// What the proven password looks like to `auth`.
+    #[must_use]
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+}
+
+impl fmt::Debug for Authenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Authenticated({}, revision {})", self.account, self.password_revision)
+    }
+}

@@ -1,0 +1,23 @@
+//! Every fixed limit of the product, with its unit in its name.
+
+/// Bytes of one command line, its terminator not counted. A longer line is refused and the
+/// session closed, because no later line boundary can be trusted.
+pub const LINE_BYTES_MAX: usize = 4096;
+
+/// Bytes of a login name as a client sends it.
+pub const LOGIN_NAME_BYTES_MAX: usize = 320;
+
+/// Bytes of a password. A longer one is refused, never cut.
+pub const SECRET_BYTES_MAX: usize = 1024;
+
+/// Bytes of an account's local name (CommuniGate Pro object names).
+pub const LOCAL_NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of a domain name (RFC 1035, section 2.3.4, in text form).
+pub const DOMAIN_NAME_BYTES_MAX: usize = 253;
+
+/// Bytes of one reply line, CR LF included. Old clients read lines into 512 bytes.
+pub const REPLY_BYTES_MAX: usize = 512;
+
+/// Lines one session may have carried out in one turn of its shard.
+pub const LINES_PER_TURN_MAX: usize = 32;
