@@ -120,6 +120,16 @@ impl Incoming {
         tail.store(self.tail, Ordering::Release);
     }
 
+    /// Whether the `bytes` bytes at `address`, in a buffer that was given back, are zero.
+    #[cfg(test)]
+    pub(super) fn is_wiped(&self, address: *const u8, bytes: usize) -> bool {
+        let mapped = Self::mapped_bytes(self.count);
+        let offset = address as usize - self.memory.as_ptr() as usize;
+        assert!(offset + bytes <= mapped);
+        // SAFETY: within the mapping (asserted), and the kernel is not entered meanwhile.
+        unsafe { std::slice::from_raw_parts(address, bytes) }.iter().all(|&byte| byte == 0)
+    }
+
     /// Leaves the mapping to the kernel for ever.
     pub(super) fn abandon(&mut self) {
         self.count = 0;

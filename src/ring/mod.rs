@@ -19,6 +19,8 @@ mod key;
 mod outgoing;
 mod probe;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod waker;
 
 use std::io;

@@ -354,6 +354,8 @@ impl Connection {
         if self.is_sending() {
             return;
         }
+        // Nothing is to be waited for from a client that sends no more.
+        let closing = if self.is_input_ended { Closing::Prompt } else { closing };
         match (closing, self.receiving) {
             (Closing::Prompt, Receiving::Nothing) => self.close(ring, now),
             (Closing::Prompt, _) if self.pending.is_none() => {

@@ -71,13 +71,21 @@ impl<K: Copy> Wheel<K> {
     /// When [`Wheel::expire`] should be called next; early rather than late, as a bucket may hold
     /// only alarms of later rounds.
     pub(super) fn next(&self) -> Option<Tick> {
-        (0..BUCKETS as u64)
-            .map(|ahead| self.next_grain + ahead)
-            .find(|&grain| {
-                let bucket = Self::bucket_of(grain);
-                self.occupied[bucket / 64] & 1 << (bucket % 64) != 0
-            })
-            .map(|grain| Tick(grain * Self::GRAIN_MS))
+        let first = Self::bucket_of(self.next_grain);
+        // Word by word from the one that holds the next grain round to that one again, whose part
+        // before the grain comes last.
+        let words = self.occupied.len();
+        let ahead = (0..=words).find_map(|step| {
+            let index = (first / 64 + step) % words;
+            let mask = match step {
+                0 => u64::MAX << (first % 64),
+                _ => u64::MAX,
+            };
+            let word = self.occupied[index] & mask;
+            let bucket = index * 64 + word.trailing_zeros() as usize;
+            (word != 0).then_some((bucket + BUCKETS - first) % BUCKETS)
+        })?;
+        Some(Tick((self.next_grain + ahead as u64) * Self::GRAIN_MS))
     }
 }
 
