@@ -63,10 +63,15 @@ pub struct Selection {
     pub failed: Vec<Kernel>,
 }
 
-/// The selection for this process. The first call makes the self-tests.
+/// Whether there is a point in the vector kernels: unoptimised, they take a hundred times as long
+/// as the crate, which the manifest has optimised in every profile.
+const IS_OPTIMISED: bool = !cfg!(debug_assertions);
+
+/// The selection for this process. The first call makes the self-tests. A build with debug
+/// assertions selects the crate.
 pub fn selection() -> &'static Selection {
     static SELECTION: OnceLock<Selection> = OnceLock::new();
-    SELECTION.get_or_init(|| select(Kernel::is_available, Kernel::passes_self_test))
+    SELECTION.get_or_init(|| select(|kernel| IS_OPTIMISED && kernel.is_available(), Kernel::passes_self_test))
 }
 
 /// The first kernel that is available and passes; the crate if none does.

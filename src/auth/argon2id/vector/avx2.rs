@@ -1,7 +1,6 @@
 //! Filling the memory with AVX2: a block is thirty-two vectors of four words.
 
 use std::arch::x86_64::*;
-use std::array::from_fn;
 
 use super::layout::{Order, Spot, place_in_memory};
 use super::plan::{Plan, Step};
@@ -45,6 +44,71 @@ impl VectorKernel for Avx2 {
     }
 }
 
+// What follows are macros, because everything they make must end up in one function with the
+// state in registers: functions of this size are inlined only when the compiler feels like it.
+
+/// *P* (RFC 9106, section 3.6), on each lane of four pairs.
+macro_rules! permute {
+    ($groups:ident, $turns:expr) => {
+        mix!($groups);
+        for (pair, turns) in $groups.iter_mut().zip($turns) {
+            *pair = turn(*pair, turns);
+        }
+        mix!($groups);
+    };
+}
+
+/// *GB* (RFC 9106, section 3.6).
+macro_rules! mix {
+    ($groups:ident) => {
+        half_mix!($groups, rotate_32, rotate_24);
+        half_mix!($groups, rotate_16, rotate_63);
+    };
+}
+
+macro_rules! half_mix {
+    ($groups:ident, $first:ident, $second:ident) => {
+        let [a, b, c, d] = &mut $groups;
+        for e in 0..2 {
+            a[e] = multiply_add(a[e], b[e]);
+        }
+        for e in 0..2 {
+            d[e] = $first(_mm256_xor_si256(d[e], a[e]));
+        }
+        for e in 0..2 {
+            c[e] = multiply_add(c[e], d[e]);
+        }
+        for e in 0..2 {
+            b[e] = $second(_mm256_xor_si256(b[e], c[e]));
+        }
+    };
+}
+
+/// *P* on the rows 2k and 2k + 1 of the sum of two blocks.
+macro_rules! permute_rows {
+    ($k:literal, $x:ident, $y:ident, $state:ident) => {
+        let mut groups = [[_mm256_setzero_si256(); 2]; 4];
+        for g in 0..4 {
+            groups[g] = add($x[4 * g + $k], $y[4 * g + $k]);
+        }
+        permute!(groups, const { [TO_ROWS[0][$k], TO_ROWS[1][$k], TO_ROWS[2][$k], TO_ROWS[3][$k]] });
+        for g in 0..4 {
+            $state[g][$k] = groups[g];
+        }
+    };
+}
+
+/// *P* on the columns with g, which are then added to the block they are of.
+macro_rules! permute_columns {
+    ($g:literal, $state:ident, $block:ident) => {
+        let mut groups = $state[$g];
+        permute!(groups, TO_COLUMNS[$g]);
+        for k in 0..4 {
+            $block[4 * $g + k] = add($block[4 * $g + k], groups[k]);
+        }
+    };
+}
+
 #[target_feature(enable = "avx2")]
 fn fill_memory(plan: &Plan, blocks: &mut [Block]) {
     plan.walk(|step| fill_block(blocks, step));
@@ -57,76 +121,22 @@ fn fill_block(blocks: &mut [Block], step: Step) -> usize {
     let first = blocks.as_ptr();
     let [Block(previous), Block(reference), Block(current)] = blocks_of(blocks, step);
 
-    let sums = previous.iter().zip(&*reference).map(|(x, y)| add(*x, *y));
-    for (held, sum) in current.iter_mut().zip(sums) {
-        *held = if step.is_first_pass { sum } else { add(*held, sum) };
+    for i in 0..16 {
+        let sum = add(previous[i], reference[i]);
+        current[i] = if step.is_first_pass { sum } else { add(sum, current[i]) };
     }
     let mut state = [[[_mm256_setzero_si256(); 2]; 4]; 4];
-    permute_rows::<0>(previous, reference, &mut state);
-    permute_rows::<1>(previous, reference, &mut state);
-    permute_rows::<2>(previous, reference, &mut state);
-    permute_rows::<3>(previous, reference, &mut state);
+    permute_rows!(0, previous, reference, state);
+    permute_rows!(1, previous, reference, state);
+    permute_rows!(2, previous, reference, state);
+    permute_rows!(3, previous, reference, state);
 
-    permute_columns::<0>(state[0], current);
+    permute_columns!(0, state, current);
     let next = look_ahead(first, step, _mm256_extract_epi64::<0>(current[0][0]) as u64);
-    permute_columns::<1>(state[1], current);
-    permute_columns::<2>(state[2], current);
-    permute_columns::<3>(state[3], current);
+    permute_columns!(1, state, current);
+    permute_columns!(2, state, current);
+    permute_columns!(3, state, current);
     next
-}
-
-/// *P* (RFC 9106, section 3.6) on the rows 2k and 2k + 1 of the sum of two blocks.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn permute_rows<const K: usize>(x: &[Pair; 16], y: &[Pair; 16], state: &mut [[Pair; 4]; 4]) {
-    let mut groups = from_fn(|g| add(x[4 * g + K], y[4 * g + K]));
-    mix(&mut groups);
-    for g in 0..4 {
-        groups[g] = turn(groups[g], TO_ROWS[g][K]);
-    }
-    mix(&mut groups);
-    for g in 0..4 {
-        state[g][K] = groups[g];
-    }
-}
-
-/// *P* on the columns with g, which are then added to the block they are of.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn permute_columns<const G: usize>(mut groups: [Pair; 4], block: &mut [Pair; 16]) {
-    mix(&mut groups);
-    for k in 0..4 {
-        groups[k] = turn(groups[k], TO_COLUMNS[G][k]);
-    }
-    mix(&mut groups);
-    for k in 0..4 {
-        block[4 * G + k] = add(block[4 * G + k], groups[k]);
-    }
-}
-
-/// *GB* (RFC 9106, section 3.6).
-#[inline]
-#[target_feature(enable = "avx2")]
-fn mix(groups: &mut [Pair; 4]) {
-    half_mix::<32, 24>(groups);
-    half_mix::<16, 63>(groups);
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn half_mix<const FIRST: u32, const SECOND: u32>([a, b, c, d]: &mut [Pair; 4]) {
-    for e in 0..2 {
-        a[e] = multiply_add(a[e], b[e]);
-    }
-    for e in 0..2 {
-        d[e] = rotate::<FIRST>(_mm256_xor_si256(d[e], a[e]));
-    }
-    for e in 0..2 {
-        c[e] = multiply_add(c[e], d[e]);
-    }
-    for e in 0..2 {
-        b[e] = rotate::<SECOND>(_mm256_xor_si256(b[e], c[e]));
-    }
 }
 
 /// `x + y + 2 * lower half of x * lower half of y`, modulo 2^64, of each word.
@@ -137,18 +147,32 @@ fn multiply_add(x: __m256i, y: __m256i) -> __m256i {
     _mm256_add_epi64(_mm256_add_epi64(x, y), _mm256_add_epi64(product, product))
 }
 
-/// Rotates each word to the right.
+/// Each word rotated to the right by 32 bits.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rotate<const BITS: u32>(x: __m256i) -> __m256i {
-    match BITS {
-        32 => _mm256_shuffle_epi32::<0b10_11_00_01>(x),
-        24 => _mm256_shuffle_epi8(x, bytes_rotated(3)),
-        16 => _mm256_shuffle_epi8(x, bytes_rotated(2)),
-        _ => _mm256_or_si256(_mm256_srli_epi64::<63>(x), _mm256_add_epi64(x, x)),
-    }
+fn rotate_32(x: __m256i) -> __m256i {
+    _mm256_shuffle_epi32::<0b10_11_00_01>(x)
 }
 
+#[inline]
+#[target_feature(enable = "avx2")]
+fn rotate_24(x: __m256i) -> __m256i {
+    _mm256_shuffle_epi8(x, bytes_rotated(3))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn rotate_16(x: __m256i) -> __m256i {
+    _mm256_shuffle_epi8(x, bytes_rotated(2))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn rotate_63(x: __m256i) -> __m256i {
+    _mm256_or_si256(_mm256_srli_epi64::<63>(x), _mm256_add_epi64(x, x))
+}
+
+/// For each byte, the byte it is filled from, when words are rotated to the right by `by` bytes.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn bytes_rotated(by: i64) -> __m256i {

@@ -1,7 +1,6 @@
 //! Filling the memory with AVX-512: a block is sixteen vectors of eight words.
 
 use std::arch::x86_64::*;
-use std::array::from_fn;
 
 use super::layout::{Order, Spot, place_in_memory};
 use super::plan::{Plan, Step};
@@ -41,6 +40,64 @@ impl VectorKernel for Avx512 {
     }
 }
 
+// What follows are macros, because everything they make must end up in one function with the
+// state in registers: functions of this size are inlined only when the compiler feels like it.
+
+/// *P* (RFC 9106, section 3.6), on each lane of as many vectors as each of the four groups has.
+macro_rules! permute {
+    ($groups:ident, $turns:expr) => {
+        mix!($groups);
+        for (group, turns) in $groups.iter_mut().zip($turns) {
+            for (vector, lanes) in group.iter_mut().zip(turns) {
+                *vector = turn(*vector, lanes);
+            }
+        }
+        mix!($groups);
+    };
+}
+
+/// *GB* (RFC 9106, section 3.6).
+macro_rules! mix {
+    ($groups:ident) => {
+        half_mix!($groups, 32, 24);
+        half_mix!($groups, 16, 63);
+    };
+}
+
+macro_rules! half_mix {
+    ($groups:ident, $first:literal, $second:literal) => {
+        let [a, b, c, d] = &mut $groups;
+        for (a, b) in a.iter_mut().zip(&*b) {
+            *a = multiply_add(*a, *b);
+        }
+        for (d, a) in d.iter_mut().zip(&*a) {
+            *d = _mm512_ror_epi64::<$first>(_mm512_xor_si512(*d, *a));
+        }
+        for (c, d) in c.iter_mut().zip(&*d) {
+            *c = multiply_add(*c, *d);
+        }
+        for (b, c) in b.iter_mut().zip(&*c) {
+            *b = _mm512_ror_epi64::<$second>(_mm512_xor_si512(*b, *c));
+        }
+    };
+}
+
+/// *P* on two columns of vectors, those with g = `$left` and g = `$right`, which are then added
+/// to the block they are of.
+macro_rules! permute_columns {
+    ($left:literal, $right:literal, $state:ident, $block:ident) => {
+        let mut groups = [[_mm512_setzero_si512(); 2]; 4];
+        for k in 0..4 {
+            groups[k] = [$state[$left][k], $state[$right][k]];
+        }
+        permute!(groups, const { columns($left, $right) });
+        for k in 0..4 {
+            $block[4 * $left + k] = _mm512_xor_si512($block[4 * $left + k], groups[k][0]);
+            $block[4 * $right + k] = _mm512_xor_si512($block[4 * $right + k], groups[k][1]);
+        }
+    };
+}
+
 #[target_feature(enable = "avx512f")]
 fn fill_memory(plan: &Plan, blocks: &mut [Block]) {
     plan.walk(|step| fill_block(blocks, step));
@@ -58,71 +115,20 @@ fn fill_block(blocks: &mut [Block], step: Step) -> usize {
 
     // In the first pass, nothing is kept of what the block holds.
     let kept = _mm512_set1_epi64(if step.is_first_pass { 0 } else { -1 });
-    let mut sum = |i: usize| {
-        let sum = _mm512_xor_si512(previous[i], reference[i]);
-        current[i] = _mm512_ternarylogic_epi64::<XOR_OF_AND>(sum, current[i], kept);
-        sum
-    };
-    let by_group: [[__m512i; 4]; 4] = from_fn(|g| from_fn(|k| sum(4 * g + k)));
-    let by_group = permute(by_group, TO_ROWS);
-
-    let left = permute(from_fn(|k| [by_group[0][k], by_group[1][k]]), columns(0));
-    add_columns(0, left, current);
-    let next = look_ahead(first, step, _mm_cvtsi128_si64(_mm512_castsi512_si128(current[0])) as u64);
-    let right = permute(from_fn(|k| [by_group[2][k], by_group[3][k]]), columns(2));
-    add_columns(2, right, current);
-    next
-}
-
-/// Adds two columns of vectors, those with `g` and g + 1, to the block they are of.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn add_columns(g: usize, columns: [[__m512i; 2]; 4], block: &mut [__m512i; 16]) {
-    for i in 0..2 {
+    let mut state = [[_mm512_setzero_si512(); 4]; 4];
+    for g in 0..4 {
         for k in 0..4 {
-            let vector = &mut block[4 * (g + i) + k];
-            *vector = _mm512_xor_si512(*vector, columns[k][i]);
+            let i = 4 * g + k;
+            state[g][k] = _mm512_xor_si512(previous[i], reference[i]);
+            current[i] = _mm512_ternarylogic_epi64::<XOR_OF_AND>(state[g][k], current[i], kept);
         }
     }
-}
+    permute!(state, TO_ROWS);
 
-/// *P* (RFC 9106, section 3.6), on each lane of `N` vectors of each of its four groups.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn permute<const N: usize>(mut groups: [[__m512i; N]; 4], turns: [[Lanes; N]; 4]) -> [[__m512i; N]; 4] {
-    mix(&mut groups);
-    for (group, turns) in groups.iter_mut().zip(turns) {
-        for (vector, lanes) in group.iter_mut().zip(turns) {
-            *vector = turn(*vector, lanes);
-        }
-    }
-    mix(&mut groups);
-    groups
-}
-
-/// *GB* (RFC 9106, section 3.6).
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn mix<const N: usize>(groups: &mut [[__m512i; N]; 4]) {
-    half_mix::<32, 24, N>(groups);
-    half_mix::<16, 63, N>(groups);
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn half_mix<const FIRST: i32, const SECOND: i32, const N: usize>([a, b, c, d]: &mut [[__m512i; N]; 4]) {
-    for i in 0..N {
-        a[i] = multiply_add(a[i], b[i]);
-    }
-    for i in 0..N {
-        d[i] = _mm512_ror_epi64::<FIRST>(_mm512_xor_si512(d[i], a[i]));
-    }
-    for i in 0..N {
-        c[i] = multiply_add(c[i], d[i]);
-    }
-    for i in 0..N {
-        b[i] = _mm512_ror_epi64::<SECOND>(_mm512_xor_si512(b[i], c[i]));
-    }
+    permute_columns!(0, 1, state, current);
+    let next = look_ahead(first, step, _mm_cvtsi128_si64(_mm512_castsi512_si128(current[0])) as u64);
+    permute_columns!(2, 3, state, current);
+    next
 }
 
 /// `x + y + 2 * lower half of x * lower half of y`, modulo 2^64, of each word.
@@ -153,10 +159,15 @@ const fn turns(to: Order) -> [[Lanes; 4]; 4] {
     turns
 }
 
-/// What turns the columns `g` and g + 1, by k.
-#[inline]
-fn columns(g: usize) -> [[Lanes; 2]; 4] {
-    from_fn(|k| [TO_COLUMNS[g][k], TO_COLUMNS[g + 1][k]])
+/// What turns two columns of vectors, by k.
+const fn columns(left: usize, right: usize) -> [[Lanes; 2]; 4] {
+    let mut turns = [[[0; 8]; 2]; 4];
+    let mut k = 0;
+    while k < 4 {
+        turns[k] = [TO_COLUMNS[left][k], TO_COLUMNS[right][k]];
+        k += 1;
+    }
+    turns
 }
 
 #[inline]
