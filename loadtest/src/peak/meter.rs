@@ -34,12 +34,16 @@ pub(super) struct Meter {
 struct Reading {
     monotonic: u64,
     own_cpu: u64,
-    server_cpu: Option<u64>,
+    /// Of the server's process and of the whole machine.
+    server_cpu: Option<(u64, u64)>,
 }
 
 impl Reading {
     fn now(server_pid: Option<u32>) -> io::Result<Self> {
-        let server_cpu = server_pid.map(cpu::process_ns).transpose()?;
+        let server_cpu = match server_pid {
+            Some(pid) => Some((cpu::process_ns(pid)?, cpu::machine_ns()?)),
+            None => None,
+        };
         Ok(Self { monotonic: clock::monotonic_ns(), own_cpu: clock::own_cpu_ns(), server_cpu })
     }
 }
@@ -99,9 +103,11 @@ impl Meter {
         report.real("generator_cpu_share", own_share);
         report.truth("saturated", own_share >= SATURATED_FROM);
         if let (Some(from), Some(to)) = (begin.server_cpu, end.server_cpu) {
-            let server_ns = to.saturating_sub(from) as f64;
+            let server_ns = to.0.saturating_sub(from.0) as f64;
+            let machine_ns = to.1.saturating_sub(from.1) as f64;
             report.real("server_cpu_share", server_ns / window_ns);
             report.real("server_cpu_ns_per_op", server_ns / self.ops as f64);
+            report.real("others_cpu_share", (machine_ns - server_ns).max(0.0) / window_ns - own_share);
         }
         Ok(())
     }
