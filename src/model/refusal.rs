@@ -1,3 +1,5 @@
+use std::fmt;
+
 /// Why a new password was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewPasswordRefusal {
@@ -12,4 +14,15 @@ pub enum NewPasswordRefusal {
     SameAsName,
     /// The effective setting `PWDAllowed` is NO.
     NotAllowed,
+}
+
+impl fmt::Display for NewPasswordRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort { bytes_min } => write!(f, "the new one has fewer than {bytes_min} bytes"),
+            Self::SameAsOld => f.write_str("the new one is the old one"),
+            Self::SameAsName => f.write_str("the new one is the account's name"),
+            Self::NotAllowed => f.write_str("PWDAllowed is NO"),
+        }
+    }
 }

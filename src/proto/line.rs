@@ -17,7 +17,7 @@ pub struct Inbox {}
 
 impl Inbox {
     /// Takes the next line out of what was kept and the front of `chunk`, which is advanced.
-    pub fn next_line<'a>(&'a mut self, _chunk: &mut &'a [u8]) -> Framed<'a> {
+    pub fn next_line<'a, 'c: 'a>(&'a mut self, _chunk: &mut &'c [u8]) -> Framed<'a> {
         Framed::Partial
     }
     /// Keeps all of `chunk` for later calls of [`Inbox::next_line`], because the session may not
@@ -28,5 +28,11 @@ impl Inbox {
     /// Whether the beginning of a line, or lines kept for later, are held.
     pub fn is_empty(&self) -> bool {
         true
+    }
+    pub fn holds_partial_line(&self) -> bool {
+        false
+    }
+    pub fn kept_bytes(&self) -> usize {
+        0
     }
 }

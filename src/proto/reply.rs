@@ -10,6 +10,8 @@ pub enum Reply {
     TooManyChannels,
     /// The refusal of a connection beyond `connections_per_address`.
     TooManyFromAddress,
+    /// The server is stopping.
+    ShuttingDown,
 }
 
 impl Reply {

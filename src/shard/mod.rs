@@ -1,33 +1,213 @@
-//! One core: its ring, its sessions, its loop (the implementation belongs to the ring writer).
+//! One core: its ring, its listeners, its sessions, its loop.
+//!
+//! A shard shares with the others the channel count, the settings in force and the word to stop
+//! (`Control`), and the service behind them; nothing else. It never hashes, never touches the
+//! store and never blocks but in its ring.
+//!
+//! | file | what it stands for |
+//! |---|---|
+//! | `turn.rs` | the loop: completions and answers in, operations out |
+//! | `connection.rs` | one connection: how far it has come, its bytes on their way in and out |
+//! | `dialogue.rs` | a session with what carries out its effects |
+//! | `desk.rs` | what the shard lends its connections while they move |
+//! | `door.rs` | a listener of this shard, open or closed |
+//! | `listen.rs` | opening a listening socket |
+//! | `channels.rs` | the count of sessions over all shards |
+//! | `control.rs` | what all shards share |
+//! | `wheel.rs` | the timing wheel |
 
+mod channels;
+mod connection;
+mod control;
+mod desk;
+mod dialogue;
+mod door;
+mod listen;
+mod turn;
+mod wheel;
+
+use std::fmt;
+use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use tracing::event;
 
 use crate::config::{Config, Live};
 use crate::model::Clock;
+use crate::ring::{Unavailable, Waker, probe};
 use crate::service::Service;
+use crate::syslog::{LOW_LEVEL, MAJOR};
+use control::Control;
+use desk::House;
+use door::Door;
+pub use listen::ListenFault;
+use turn::{Shard, ShardParts};
 
 /// Why the server could not start; the text says what to do.
 #[derive(Debug)]
-pub struct StartFault(pub String);
+pub enum StartFault {
+    /// No ring is to be had here.
+    Ring(Unavailable),
+    /// A listener could not be opened.
+    Listen(ListenFault),
+    /// The system refused a thread or a descriptor.
+    System(io::Error),
+}
+
+impl fmt::Display for StartFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ring(fault) => write!(f, "{fault}"),
+            Self::Listen(fault) => write!(f, "{fault}"),
+            Self::System(fault) => write!(f, "the system refused a thread or a descriptor: {fault}"),
+        }
+    }
+}
+
+impl std::error::Error for StartFault {}
+
+impl From<io::Error> for StartFault {
+    fn from(fault: io::Error) -> Self {
+        Self::System(fault)
+    }
+}
 
 /// A running server: all shards.
 #[derive(Debug)]
-pub struct Server {}
+pub struct Server {
+    control: Arc<Control>,
+    wakers: Vec<Waker>,
+    threads: Vec<JoinHandle<()>>,
+    addresses: Vec<SocketAddr>,
+}
 
 impl Server {
     /// Starts the shards and returns when every listener is open.
     ///
     /// # Errors
-    /// [`StartFault`] when a ring or a listener cannot be had.
-    pub fn start(_config: &Config, _service: Service, _clock: Clock) -> Result<Self, StartFault> {
-        Ok(Self {})
+    /// [`StartFault`] when a ring or a listener cannot be had; nothing is left running.
+    pub fn start(config: &Config, service: &Service, clock: &Clock) -> Result<Self, StartFault> {
+        probe().map_err(StartFault::Ring)?;
+        let cpus = allowed_cpus()?;
+        let count = config.shards.map_or(cpus.len(), |count| usize::from(count.get()));
+        let (mut addresses, doors) = open_doors(config, count)?;
+        if config.live.channels == 0 {
+            addresses = config.listeners.iter().map(|listener| listener.address).collect();
+        }
+        let control = Arc::new(Control::new(config.live.clone()));
+        let mut server = Self { control, wakers: Vec::new(), threads: Vec::new(), addresses };
+        for (index, doors) in doors.into_iter().enumerate() {
+            let parts = ShardParts {
+                index,
+                count,
+                houses: config.listeners.iter().map(|it| House::new(it, &config.main_domain, &config.live)).collect(),
+                doors,
+                service: service.clone(),
+                clock: clock.clone(),
+                control: Arc::clone(&server.control),
+            };
+            // Dropping the server that has begun stops the shards it has.
+            server.start_shard(parts, cpus[index % cpus.len()])?;
+        }
+        for (address, listener) in server.addresses.iter().zip(&config.listeners) {
+            let dialect = listener.dialect.as_str();
+            event!(target: "SYSTEM", MAJOR, "listening on {address} ({dialect}), {count} shards");
+        }
+        Ok(server)
     }
+
+    fn start_shard(&mut self, parts: ShardParts, cpu: usize) -> Result<(), StartFault> {
+        let waker = Waker::new()?;
+        self.wakers.push(waker.clone());
+        let (ready, is_ready) = mpsc::channel();
+        let thread = thread::Builder::new().name(format!("shard-{}", parts.index)).spawn(move || {
+            pin(cpu);
+            match Shard::new(parts, waker) {
+                Ok(shard) => {
+                    ready.send(Ok(())).ok();
+                    shard.run();
+                }
+                Err(fault) => {
+                    ready.send(Err(fault)).ok();
+                }
+            }
+        })?;
+        self.threads.push(thread);
+        is_ready.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))?;
+        Ok(())
+    }
+
     /// The addresses listened on, in the order of the configuration, with the chosen ports.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        Vec::new()
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
+
+    /// How many sessions there are now.
+    #[must_use]
+    pub fn sessions(&self) -> u32 {
+        self.control.channels.taken()
+    }
+
     /// Takes over new settings in all shards.
-    pub fn apply(&self, _live: &Live) {}
-    /// Stops accepting, lets sessions finish for at most `Live::drain`, then ends the shards.
-    pub fn stop(self) {}
+    pub fn apply(&self, live: &Live) {
+        self.control.apply(live.clone());
+        self.wake();
+    }
+
+    /// Lets all shards look at the clock and the settings now.
+    pub fn wake(&self) {
+        self.wakers.iter().for_each(Waker::wake);
+    }
+
+    /// Stops accepting, lets sessions finish for at most [`Live::drain`], then ends the shards.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.control.stop();
+        self.wake();
+        for thread in self.threads.drain(..) {
+            // A shard that panicked has said so; the others are ended all the same.
+            thread.join().ok();
+        }
+    }
+}
+
+/// The CPUs this process may use, by number.
+fn allowed_cpus() -> io::Result<Vec<usize>> {
+    let allowed = sched_getaffinity(None)?;
+    Ok((0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu)).collect())
+}
+
+fn pin(cpu: usize) {
+    let mut only = CpuSet::new();
+    only.set(cpu);
+    if let Err(errno) = sched_setaffinity(None, &only) {
+        event!(target: "SYSTEM", LOW_LEVEL, "shard not pinned to CPU {cpu}: {errno}");
+    }
+}
+
+/// Opens every listener once per shard: by shard, then in the order of the configuration.
+fn open_doors(config: &Config, count: usize) -> Result<(Vec<SocketAddr>, Vec<Vec<Door>>), StartFault> {
+    let mut addresses = Vec::new();
+    let mut doors: Vec<Vec<Door>> = (0..count).map(|_| Vec::new()).collect();
+    for listener in &config.listeners {
+        let mut address = listener.address;
+        for doors in &mut doors {
+            let mut door = Door::new(address);
+            if config.live.channels > 0 {
+                address = door.open().map_err(StartFault::Listen)?;
+            }
+            doors.push(door);
+        }
+        addresses.push(address);
+    }
+    Ok((addresses, doors))
 }

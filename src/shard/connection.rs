@@ -1,0 +1,504 @@
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use super::channels::Channel;
+use super::desk::Desk;
+use super::dialogue::Dialogue;
+use crate::config::Live;
+use crate::model::Tick;
+use crate::model::limits::{LINE_BYTES_MAX, LINES_PER_TURN_MAX, REPLY_BYTES_MAX};
+use crate::proto::{Awaits, Closing, Event, Framed, Inbox, Timeout};
+use crate::ring::{Key, OutId, Outgoing, Ring};
+use crate::service::Answer;
+
+/// Room for the reply to a line, for the one to its answer, and for a parting line.
+const ROOM_FOR_A_LINE: usize = 3 * REPLY_BYTES_MAX;
+
+/// Input kept for a session that may not read on yet, beyond which no more is received.
+const REMAINDER_BYTES: usize = LINE_BYTES_MAX;
+
+/// Input that may still come in after receiving has been cancelled: what the kernel had under way.
+const REMAINDER_BYTES_MAX: usize = 64 * 1024;
+
+/// Lines after which a session has proved long-lived: from then on one receive serves them all.
+/// Four is the length of a whole password change, for which that would cost more than it saves.
+const LINES_BEFORE_RECEIVE_MANY: u32 = 4;
+
+/// How long a client may leave a reply unread.
+const WRITE_STALL: Duration = Duration::from_secs(30);
+
+/// How long a closing connection waits for the client to close its side.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The dialogue goes on.
+    Open,
+    /// The dialogue is over; its last replies are being sent.
+    Finishing(Closing),
+    /// Our side is shut down; what the client still sends is thrown away until it closes.
+    Lingering { until: Tick },
+    /// Operations are being cancelled; when none is left the connection is closed.
+    Ending,
+    /// The close is under way.
+    Closing,
+    /// Closed; the service still owes an answer, which the log waits for.
+    Closed,
+}
+
+/// What is being received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiving {
+    Nothing,
+    Once,
+    Many,
+    /// Until the cancellation has completed.
+    Cancelled,
+}
+
+/// What is to be sent: bytes `start..end` of a send buffer; `start..sending` of them are the
+/// kernel's.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    out: OutId,
+    start: usize,
+    sending: usize,
+    end: usize,
+    /// When the send in flight began.
+    since: Tick,
+    abort: Abort,
+}
+
+/// Whether the send in flight is to be given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Abort {
+    No,
+    Wanted,
+    Asked,
+}
+
+/// Why a connection's alarm was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Limit(Timeout),
+    Delay,
+    Stall,
+    Linger,
+}
+
+/// One connection: a dialogue, the bytes on their way in and out, and how far it has come.
+///
+/// Invariant: at most one send and one receive are in flight; the slot lives until neither is,
+/// the close has completed and no answer is owed.
+#[derive(Debug)]
+pub(super) struct Connection {
+    key: Key,
+    fd: Option<OwnedFd>,
+    channel: Option<Channel>,
+    phase: Phase,
+    dialogue: Dialogue,
+    inbox: Inbox,
+    receiving: Receiving,
+    pending: Option<Pending>,
+    /// The client sends no more.
+    is_input_ended: bool,
+    opened: Tick,
+    /// When the client last sent or was answered.
+    active: Tick,
+    /// When the unfinished line in the inbox began.
+    line_begun: Tick,
+    /// The moment of the alarm that is set, if any.
+    alarm: Tick,
+    /// Lines taken since the beginning, and in which turn the last of them.
+    lines: u32,
+    turn: u64,
+    lines_in_turn: usize,
+}
+
+/// What the shard must do for a connection after it has moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// Nothing.
+    Rest,
+    /// Let it go on in the next turn: it has used up its share of this one.
+    Again,
+}
+
+impl Connection {
+    pub(super) fn new(key: Key, fd: OwnedFd, channel: Channel, dialogue: Dialogue, now: Tick) -> Self {
+        Self {
+            key,
+            fd: Some(fd),
+            channel: Some(channel),
+            phase: Phase::Open,
+            dialogue,
+            inbox: Inbox::default(),
+            receiving: Receiving::Nothing,
+            pending: None,
+            is_input_ended: false,
+            opened: now,
+            active: now,
+            line_begun: Tick::NEVER,
+            alarm: Tick::NEVER,
+            lines: 0,
+            turn: 0,
+            lines_in_turn: 0,
+        }
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.key
+    }
+
+    pub(super) fn dialogue(&self) -> &Dialogue {
+        &self.dialogue
+    }
+
+    /// Whether the slot can be used again.
+    pub(super) fn is_over(&self) -> bool {
+        self.phase == Phase::Closed && !self.dialogue.is_owed()
+    }
+
+    /// Whether the connection itself is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// Greets.
+    pub(super) fn open(&mut self, desk: &mut Desk) {
+        self.dialogue.step(self.key, Event::Opened, desk);
+    }
+
+    /// Takes in received bytes, which are parsed where they lie, and obeys as many lines as the
+    /// session's share of the turn allows; the rest is kept.
+    pub(super) fn take_in(&mut self, mut chunk: &[u8], desk: &mut Desk) -> After {
+        if !chunk.is_empty() {
+            self.active = desk.now;
+        }
+        let after = loop {
+            if self.phase != Phase::Open || self.dialogue.closing.is_some() {
+                return After::Rest;
+            }
+            let has_share = self.has_share(desk.turn);
+            if self.dialogue.awaits() != Awaits::Line || !has_share || self.room(desk) < ROOM_FOR_A_LINE {
+                if !self.inbox.keep(chunk, REMAINDER_BYTES_MAX) {
+                    self.hang_up();
+                }
+                break if has_share || self.inbox.is_empty() { After::Rest } else { After::Again };
+            }
+            if desk.is_stopping {
+                self.dialogue.step(self.key, Event::ShuttingDown, desk);
+                continue;
+            }
+            let event = match self.inbox.next_line(&mut chunk) {
+                Framed::Line(line) => Event::Line(line),
+                Framed::TooLong => Event::LineTooLong,
+                Framed::Partial if self.is_input_ended => {
+                    self.phase = Phase::Finishing(Closing::Prompt);
+                    return After::Rest;
+                }
+                Framed::Partial => break After::Rest,
+            };
+            self.lines_in_turn += 1;
+            self.lines = self.lines.saturating_add(1);
+            self.dialogue.step(self.key, event, desk);
+        };
+        self.line_begun = match (self.inbox.holds_partial_line(), self.line_begun) {
+            (false, _) => Tick::NEVER,
+            (true, Tick::NEVER) => desk.now,
+            (true, begun) => begun,
+        };
+        after
+    }
+
+    /// Whether the session may have another line obeyed in this turn.
+    fn has_share(&mut self, turn: u64) -> bool {
+        if self.turn != turn {
+            self.turn = turn;
+            self.lines_in_turn = 0;
+        }
+        self.lines_in_turn < LINES_PER_TURN_MAX
+    }
+
+    /// Bytes of replies that can still be taken before the client has read some.
+    fn room(&self, desk: &Desk) -> usize {
+        let used = self.pending.map_or(0, |pending| pending.end);
+        Outgoing::BUFFER_BYTES.saturating_sub(used + desk.replies.len())
+    }
+
+    /// The client sends no more. What it has sent is still obeyed: a script may send everything
+    /// at once, close its side, and wait for the replies.
+    pub(super) fn end_input(&mut self, desk: &mut Desk) -> After {
+        self.is_input_ended = true;
+        match self.phase {
+            Phase::Lingering { .. } => {
+                self.phase = Phase::Ending;
+                After::Rest
+            }
+            Phase::Open => self.take_in(&[], desk),
+            Phase::Finishing(_) | Phase::Ending | Phase::Closing | Phase::Closed => After::Rest,
+        }
+    }
+
+    /// The service has answered.
+    pub(super) fn answer(&mut self, answer: Answer, desk: &mut Desk) -> After {
+        if self.phase != Phase::Open {
+            self.dialogue.answer_nobody(answer);
+            return After::Rest;
+        }
+        self.active = desk.now;
+        self.dialogue.answer(self.key, answer, desk);
+        self.take_in(&[], desk)
+    }
+
+    /// The connection is broken, or must end without another word.
+    pub(super) fn hang_up(&mut self) {
+        self.dialogue.abandon();
+        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.abort == Abort::No) {
+            pending.abort = Abort::Wanted;
+        }
+        if !matches!(self.phase, Phase::Closing | Phase::Closed) {
+            self.phase = Phase::Ending;
+        }
+    }
+
+    /// A receive has ended for good.
+    pub(super) fn stop_receiving(&mut self) {
+        self.receiving = Receiving::Nothing;
+    }
+
+    /// A send has ended: `Ok` says how many bytes the kernel took.
+    pub(super) fn sent(&mut self, result: io::Result<usize>, outgoing: &mut Outgoing, desk: &mut Desk) -> After {
+        let Some(pending) = &mut self.pending else { return After::Rest };
+        match result {
+            Ok(bytes) => pending.start += bytes,
+            Err(_) => {
+                pending.start = pending.end;
+                self.hang_up();
+            }
+        }
+        if let Some(pending) = &mut self.pending {
+            pending.sending = pending.start;
+            if pending.start >= pending.end {
+                outgoing.give_back(pending.out);
+                self.pending = None;
+            }
+        }
+        // Lines may have waited for room.
+        if self.inbox.is_empty() { After::Rest } else { self.take_in(&[], desk) }
+    }
+
+    /// The close has completed. Returns the channel to release.
+    pub(super) fn closed(&mut self) -> Option<Channel> {
+        self.phase = Phase::Closed;
+        self.channel.take()
+    }
+
+    /// Queues what the connection's state calls for: replies, the next receive, the next step
+    /// towards closing. Called after every event.
+    pub(super) fn settle(&mut self, ring: &mut Ring, desk: &mut Desk) {
+        self.collect_replies(ring, desk);
+        if let (Phase::Open, Some(closing)) = (self.phase, self.dialogue.closing) {
+            self.phase = Phase::Finishing(closing);
+        }
+        match self.phase {
+            Phase::Open => self.send(ring, desk.now),
+            Phase::Finishing(closing) => self.finish(closing, ring, desk.now),
+            Phase::Ending => self.end(ring),
+            Phase::Lingering { .. } | Phase::Closing | Phase::Closed => {}
+        }
+        self.abort_send(ring);
+        self.receive(ring);
+    }
+
+    fn abort_send(&mut self, ring: &mut Ring) {
+        let is_sending = self.is_sending();
+        if let Some(pending) = self.pending.as_mut().filter(|pending| is_sending && pending.abort == Abort::Wanted) {
+            ring.queue.cancel_send(self.key);
+            pending.abort = Abort::Asked;
+        }
+    }
+
+    fn collect_replies(&mut self, ring: &mut Ring, desk: &mut Desk) {
+        if desk.replies.is_empty() {
+            return;
+        }
+        let pending = self.pending.get_or_insert_with(|| Pending {
+            out: ring.outgoing.take(),
+            start: 0,
+            sending: 0,
+            end: 0,
+            since: Tick::NEVER,
+            abort: Abort::No,
+        });
+        ring.outgoing.write(pending.out, pending.end, &desk.replies);
+        pending.end += desk.replies.len();
+        desk.replies.clear();
+    }
+
+    fn is_sending(&self) -> bool {
+        self.pending.is_some_and(|pending| pending.sending > pending.start)
+    }
+
+    fn send(&mut self, ring: &mut Ring, now: Tick) {
+        let (false, Some(fd), Some(pending)) = (self.is_sending(), &self.fd, &mut self.pending) else { return };
+        ring.queue.send(fd.as_fd(), self.key, &ring.outgoing, pending.out, pending.start, pending.end);
+        pending.sending = pending.end;
+        pending.since = now;
+    }
+
+    /// The last replies go out, and with them the close or the half-close.
+    fn finish(&mut self, closing: Closing, ring: &mut Ring, now: Tick) {
+        if self.is_sending() {
+            return;
+        }
+        // Nothing is to be waited for from a client that sends no more.
+        let closing = if self.is_input_ended { Closing::Prompt } else { closing };
+        match (closing, self.receiving) {
+            (Closing::Prompt, Receiving::Nothing) => self.close(ring, now),
+            (Closing::Prompt, _) if self.pending.is_none() => {
+                self.phase = Phase::Ending;
+                self.end(ring);
+            }
+            (Closing::Prompt, _) => self.send(ring, now),
+            (Closing::Lingering, _) => {
+                let Some(fd) = &self.fd else { return };
+                match &mut self.pending {
+                    Some(Pending { out, start, sending, end, since, .. }) => {
+                        ring.queue.send_then_shut_down(fd.as_fd(), self.key, &ring.outgoing, *out, *start, *end);
+                        *sending = *end;
+                        *since = now;
+                    }
+                    None => ring.queue.shut_down(fd.as_fd(), self.key),
+                }
+                self.phase = Phase::Lingering { until: now + LINGER };
+            }
+        }
+    }
+
+    /// Cancels what is in flight; closes when nothing is.
+    fn end(&mut self, ring: &mut Ring) {
+        match self.receiving {
+            Receiving::Once | Receiving::Many => {
+                ring.queue.cancel_receive(self.key);
+                self.receiving = Receiving::Cancelled;
+            }
+            Receiving::Cancelled | Receiving::Nothing => {}
+        }
+        if !self.is_sending()
+            && let Some(pending) = self.pending.take()
+        {
+            ring.outgoing.give_back(pending.out);
+        }
+        if self.receiving == Receiving::Nothing && self.pending.is_none() {
+            self.close(ring, Tick::NEVER);
+        }
+    }
+
+    /// Closes, after the pending replies if there are any. Nothing is in flight.
+    fn close(&mut self, ring: &mut Ring, now: Tick) {
+        let Some(fd) = self.fd.take() else { return };
+        match &mut self.pending {
+            Some(Pending { out, start, sending, end, since, .. }) => {
+                ring.queue.send_then_close(fd, self.key, &ring.outgoing, *out, *start, *end);
+                *sending = *end;
+                *since = now;
+            }
+            None => ring.queue.close(fd, self.key),
+        }
+        self.phase = Phase::Closing;
+    }
+
+    /// Keeps a receive armed while the session may use what comes: also while it waits for an
+    /// answer, within a bound, so that a broken connection is noticed.
+    fn receive(&mut self, ring: &mut Ring) {
+        let wants = match self.phase {
+            Phase::Open => !self.is_input_ended && self.inbox.kept_bytes() < REMAINDER_BYTES,
+            Phase::Lingering { .. } => !self.is_input_ended,
+            Phase::Finishing(_) | Phase::Ending | Phase::Closing | Phase::Closed => false,
+        };
+        let Some(fd) = &self.fd else { return };
+        match self.receiving {
+            Receiving::Nothing if wants => {
+                let is_long_lived = self.dialogue.is_authenticated() && self.lines > LINES_BEFORE_RECEIVE_MANY;
+                if is_long_lived && self.phase == Phase::Open {
+                    ring.queue.receive_many(fd.as_fd(), self.key);
+                    self.receiving = Receiving::Many;
+                } else {
+                    ring.queue.receive_once(fd.as_fd(), self.key);
+                    self.receiving = Receiving::Once;
+                }
+            }
+            Receiving::Many if !wants => {
+                ring.queue.cancel_receive(self.key);
+                self.receiving = Receiving::Cancelled;
+            }
+            Receiving::Nothing | Receiving::Once | Receiving::Many | Receiving::Cancelled => {}
+        }
+    }
+
+    /// When something must happen although nothing comes in, and what.
+    fn deadline(&self, live: &Live) -> (Tick, Cause) {
+        let stall = match self.pending {
+            Some(pending) if self.is_sending() => (pending.since + WRITE_STALL, Cause::Stall),
+            _ => (Tick::NEVER, Cause::Stall),
+        };
+        let other = match (self.phase, self.dialogue.awaits()) {
+            (Phase::Lingering { until }, _) => (until, Cause::Linger),
+            (Phase::Open, Awaits::Delay) => (self.dialogue.delayed_until, Cause::Delay),
+            (Phase::Open, Awaits::Line) => self.line_deadline(live),
+            _ => (Tick::NEVER, Cause::Stall),
+        };
+        if other.0 < stall.0 { other } else { stall }
+    }
+
+    /// The earliest of the limits that run while a line is awaited.
+    fn line_deadline(&self, live: &Live) -> (Tick, Cause) {
+        let mut earliest = (self.active + live.idle, Cause::Limit(Timeout::Idle));
+        let login = (self.opened + live.login, Cause::Limit(Timeout::Login));
+        if !self.dialogue.is_authenticated() && login.0 < earliest.0 {
+            earliest = login;
+        }
+        let line = (self.line_begun + live.line, Cause::Limit(Timeout::Line));
+        if line.0 < earliest.0 { line } else { earliest }
+    }
+
+    /// The moment for which an alarm must be set, unless one that comes no later is.
+    pub(super) fn next_alarm(&mut self, live: &Live) -> Option<Tick> {
+        let (at, _) = self.deadline(live);
+        (at < self.alarm).then(|| {
+            self.alarm = at;
+            at
+        })
+    }
+
+    /// An alarm set for `at` has rung. Does what is due, if that alarm still counts.
+    pub(super) fn ring(&mut self, at: Tick, desk: &mut Desk) -> After {
+        if at != self.alarm {
+            return After::Rest;
+        }
+        self.alarm = Tick::NEVER;
+        let (due, cause) = self.deadline(&desk.live);
+        if due > desk.now {
+            return After::Rest;
+        }
+        match cause {
+            Cause::Delay => {
+                self.active = desk.now;
+                self.dialogue.delayed_until = Tick::NEVER;
+                self.dialogue.step(self.key, Event::DelayPassed, desk);
+                self.take_in(&[], desk)
+            }
+            Cause::Limit(limit) => {
+                self.dialogue.step(self.key, Event::TimedOut(limit), desk);
+                After::Rest
+            }
+            Cause::Stall | Cause::Linger => {
+                self.hang_up();
+                After::Rest
+            }
+        }
+    }
+}

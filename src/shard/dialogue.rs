@@ -1,0 +1,200 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tracing::{enabled, event};
+
+use super::desk::Desk;
+use crate::model::Tick;
+use crate::proto::{Awaits, ChangeOutcome, Closing, Denial, Effect, Event, Session, Verdict, redacted};
+use crate::ring::Key;
+use crate::service::{Answer, Request, Ticket};
+use crate::syslog::{ALL_INFO, MAJOR, PROBLEM};
+
+/// A session and what carries out its effects: replies are printed, work goes to the service, and
+/// what happened is logged.
+#[derive(Debug)]
+pub(super) struct Dialogue {
+    session: Session,
+    /// Counts the sessions of the process; the log's name for this one.
+    number: u64,
+    peer: SocketAddr,
+    /// Which of the desk's listeners it came through.
+    listener: usize,
+    /// Who is being logged in or changed, for the log.
+    subject: Option<Box<str>>,
+    /// Set while the service owes an answer; tells the service when the client has hung up.
+    owed: Option<Arc<AtomicBool>>,
+    /// When the reply that is held back may go.
+    pub delayed_until: Tick,
+    /// How to close, once the session has asked for it.
+    pub closing: Option<Closing>,
+}
+
+impl Dialogue {
+    pub(super) fn new(number: u64, peer: SocketAddr, listener: usize) -> Self {
+        Self {
+            session: Session::new(),
+            number,
+            peer,
+            listener,
+            subject: None,
+            owed: None,
+            delayed_until: Tick::NEVER,
+            closing: None,
+        }
+    }
+
+    pub(super) fn awaits(&self) -> Awaits {
+        self.session.awaits()
+    }
+
+    pub(super) fn is_authenticated(&self) -> bool {
+        self.session.is_authenticated()
+    }
+
+    /// Whether the service owes an answer.
+    pub(super) fn is_owed(&self) -> bool {
+        self.owed.is_some()
+    }
+
+    /// The client is gone: work for it that has not begun need not be done.
+    pub(super) fn abandon(&self) {
+        if let Some(abandoned) = &self.owed {
+            abandoned.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Feeds one event to the session and carries out what it asks for. Replies are appended to
+    /// the desk's.
+    pub(super) fn step(&mut self, key: Key, event: Event<'_>, desk: &mut Desk) {
+        if let Event::Line(line) = event
+            && enabled!(target: "PWD", ALL_INFO)
+        {
+            event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-inp: {}", redacted(line));
+        }
+        let mut effects = std::mem::take(&mut desk.effects);
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
+            for effect in effects.drain(..) {
+                if let Some(answer) = self.carry_out(key, effect, desk) {
+                    next = Some(self.receive_answer(answer));
+                }
+            }
+        }
+        desk.effects = effects;
+    }
+
+    /// Feeds the service's answer to the session.
+    pub(super) fn answer(&mut self, key: Key, answer: Answer, desk: &mut Desk) {
+        let event = self.receive_answer(answer);
+        self.step(key, event, desk);
+    }
+
+    /// The answer came after the client was gone: only the log hears of it.
+    pub(super) fn answer_nobody(&mut self, answer: Answer) {
+        drop(self.receive_answer(answer));
+        event!(target: "PWD", PROBLEM, session = self.number, peer = %self.peer, "reply not delivered: the client had hung up");
+    }
+
+    fn carry_out(&mut self, key: Key, effect: Effect, desk: &mut Desk) -> Option<Answer> {
+        match effect {
+            Effect::Reply(reply) => {
+                let start = desk.replies.len();
+                reply.print(&desk.listeners[self.listener].rules, &mut desk.replies);
+                if enabled!(target: "PWD", ALL_INFO) {
+                    let line = desk.replies[start..].trim_ascii_end().escape_ascii();
+                    event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-out: {line}");
+                }
+                None
+            }
+            Effect::Verify { login, secret } => {
+                self.subject = Some(login.to_string().into());
+                let domain = desk.listeners[self.listener].domain.clone();
+                self.ask(key, Request::Verify { login, domain, secret }, desk)
+            }
+            Effect::Change { proof, secret } => {
+                self.subject = Some(proof.account().to_string().into());
+                self.ask(key, Request::Change { proof, secret }, desk)
+            }
+            Effect::Delay => {
+                self.delayed_until = desk.now + desk.live.failed_reply_delay;
+                None
+            }
+            Effect::Close(closing) => {
+                self.closing = Some(closing);
+                None
+            }
+        }
+    }
+
+    fn ask(&mut self, key: Key, request: Request, desk: &mut Desk) -> Option<Answer> {
+        let abandoned = Arc::new(AtomicBool::new(false));
+        self.owed = Some(Arc::clone(&abandoned));
+        let ticket = Ticket { session: key.to_bits(), abandoned, mailbox: Arc::clone(&desk.mailbox) };
+        desk.service.submit(request, &ticket)
+    }
+
+    fn receive_answer(&mut self, answer: Answer) -> Event<'static> {
+        self.owed = None;
+        let subject = self.subject.take().unwrap_or_default();
+        match answer {
+            Answer::Verified(verdict) => {
+                self.log_login(&subject, &verdict);
+                Event::Verified(verdict)
+            }
+            Answer::Changed(outcome) => {
+                self.log_change(&subject, &outcome);
+                Event::Changed(outcome)
+            }
+        }
+    }
+
+    /// One Major line per login.
+    fn log_login(&self, login: &str, verdict: &Verdict) {
+        let Self { number: session, peer, .. } = self;
+        match verdict {
+            Verdict::Accepted(proof) => {
+                event!(target: "PWD", MAJOR, session, %peer, "'{}' connected(PASS)", proof.account());
+            }
+            Verdict::Denied(Denial::UnknownAccount) => {
+                event!(target: "PWD", MAJOR, session, %peer, "login refused: no account '{login}'");
+            }
+            Verdict::Denied(Denial::WrongPassword(account)) => {
+                event!(target: "PWD", MAJOR, session, %peer, "login refused: wrong password for '{account}'");
+            }
+            Verdict::Denied(Denial::Disabled(account)) => {
+                event!(target: "PWD", MAJOR, session, %peer, "login refused: '{account}' may not log in here");
+            }
+            Verdict::Busy => {
+                event!(target: "PWD", MAJOR, session, %peer, "login of '{login}' put off: the server is busy");
+            }
+            Verdict::Fault => {
+                event!(target: "PWD", MAJOR, session, %peer, "login of '{login}' failed: the store cannot be read");
+            }
+        }
+    }
+
+    /// One Major line per password change.
+    fn log_change(&self, account: &str, outcome: &ChangeOutcome) {
+        let Self { number: session, peer, .. } = self;
+        let text = match outcome {
+            ChangeOutcome::Changed(_) => "password changed",
+            ChangeOutcome::Refused(_, why) => {
+                event!(target: "PWD", MAJOR, session, %peer, "'{account}' password not changed: {why}");
+                return;
+            }
+            ChangeOutcome::Conflict => "password not changed: it was changed elsewhere since this login",
+            ChangeOutcome::Busy(_) => "password not changed: the server is busy",
+            ChangeOutcome::Fault(_) => "password not changed: the store refuses",
+            ChangeOutcome::Unknown => "password may or may not have been changed: the commit failed",
+        };
+        event!(target: "PWD", MAJOR, session, %peer, "'{account}' {text}");
+    }
+
+    /// The log's prefix for this session.
+    pub(super) fn name(&self) -> (u64, SocketAddr) {
+        (self.number, self.peer)
+    }
+}

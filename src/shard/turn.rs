@@ -1,0 +1,452 @@
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::getpeername;
+use slab::Slab;
+use tracing::event;
+
+use super::channels::Full;
+use super::connection::{After, Connection};
+use super::control::Control;
+use super::desk::{Desk, House};
+use super::dialogue::Dialogue;
+use super::door::Door;
+use super::wheel::{Alarm, Wheel};
+use crate::model::Clock;
+use crate::proto::Reply;
+use crate::ring::{Completion, Key, OutId, Received, Ring, RingSize, Wait, Waker};
+use crate::service::{Answer, Mailbox, Service};
+use crate::syslog::{FAILURE, LOW_LEVEL, PROBLEM};
+
+/// How long a shard waits before it accepts or listens again, after it could not.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// What a shard is made from.
+#[derive(Debug)]
+pub(super) struct ShardParts {
+    pub index: usize,
+    /// Of all shards.
+    pub count: usize,
+    pub houses: Vec<House>,
+    pub doors: Vec<Door>,
+    pub service: Service,
+    pub clock: Clock,
+    pub control: Arc<Control>,
+}
+
+/// What an alarm is for.
+#[derive(Clone, Copy, Debug)]
+enum Timer {
+    /// A connection's deadline.
+    Connection(Key),
+    /// Accepting failed, or a listener could not be opened: try again.
+    Door(usize),
+    /// Draining is over.
+    Drained,
+}
+
+/// Where the lines that refuse a connection lie in the send buffers.
+#[derive(Clone, Copy, Debug)]
+struct Refusals {
+    out: OutId,
+    too_many: (usize, usize),
+    too_many_from_address: (usize, usize),
+    shutting_down: (usize, usize),
+}
+
+/// One core's share of the server. Lives and dies on its thread.
+#[derive(Debug)]
+pub(super) struct Shard {
+    index: usize,
+    count: usize,
+    ring: Ring,
+    doors: Vec<Door>,
+    refusals: Vec<Refusals>,
+    connections: Slab<Connection>,
+    /// Grows with every connection: the generation in its key, and its number in the log.
+    accepted: u64,
+    wheel: Wheel<Timer>,
+    desk: Desk,
+    clock: Clock,
+    control: Arc<Control>,
+    edition: u64,
+    waker: Waker,
+    /// Connections that have used up their share of a turn.
+    again: Vec<Key>,
+    /// Draining is over: connections are closed without another word.
+    is_drained: bool,
+    /// An accept has failed and none has succeeded since; said once.
+    is_accept_failing: bool,
+    completions: Vec<Completion>,
+    answers: Vec<(u64, Answer)>,
+    alarms: Vec<Alarm<Timer>>,
+}
+
+impl Shard {
+    /// Makes the shard on its own thread, which is the only one that may use its ring.
+    pub(super) fn new(parts: ShardParts, waker: Waker) -> io::Result<Self> {
+        let ShardParts { index, count, houses, doors, service, clock, control } = parts;
+        let mut ring = Ring::new(RingSize::default())?;
+        let refusals = houses.iter().map(|house| Refusals::prepare(house, &mut ring)).collect();
+        let mailbox = {
+            let waker = waker.clone();
+            Arc::new(Mailbox::new(Box::new(move || waker.wake())))
+        };
+        let (live, edition) = control.live();
+        let now = clock.now();
+        // Any shard may get all the connections: SO_REUSEPORT spreads them by a hash.
+        let connections = Slab::with_capacity(live.channels as usize);
+        let desk = Desk {
+            live,
+            listeners: houses,
+            service,
+            mailbox,
+            now,
+            turn: 0,
+            is_stopping: false,
+            effects: Vec::with_capacity(8),
+            replies: Vec::with_capacity(4096),
+        };
+        let mut shard = Self {
+            index,
+            count,
+            ring,
+            doors,
+            refusals,
+            connections,
+            accepted: 0,
+            wheel: Wheel::new(now),
+            desk,
+            clock,
+            control,
+            edition,
+            waker,
+            again: Vec::new(),
+            is_drained: false,
+            is_accept_failing: false,
+            completions: Vec::with_capacity(256),
+            answers: Vec::new(),
+            alarms: Vec::new(),
+        };
+        shard.ring.queue.listen(&shard.waker);
+        for (index, door) in shard.doors.iter_mut().enumerate() {
+            door.accept(index, &mut shard.ring.queue);
+        }
+        Ok(shard)
+    }
+
+    /// Turns until the server has stopped and every connection is closed.
+    pub(super) fn run(mut self) {
+        while !self.is_finished() {
+            self.turn();
+        }
+        // Nothing may be left in the kernel when the buffers are freed.
+        self.ring.queue.cancel_listen();
+        while self.ring.in_flight() > 0 {
+            let mut rest = Vec::new();
+            if self.ring.turn(Wait::AtMost(RETRY), &mut rest).is_err() {
+                break;
+            }
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        let is_closed = |(_, connection): (usize, &Connection)| connection.is_closed();
+        self.desk.is_stopping
+            && (self.connections.is_empty() || self.is_drained && self.connections.iter().all(is_closed))
+    }
+
+    /// One turn: submit what the last one queued, sleep until there is something to do, do it.
+    fn turn(&mut self) {
+        let wait = self.wait();
+        let mut completions = std::mem::take(&mut self.completions);
+        if let Err(fault) = self.ring.turn(wait, &mut completions) {
+            // The ring is this shard's only way to do anything.
+            panic!("the ring of shard {} failed: {fault}", self.index);
+        }
+        self.desk.now = self.clock.now();
+        self.desk.turn += 1;
+        for completion in completions.drain(..) {
+            self.complete(completion);
+        }
+        self.completions = completions;
+        self.take_answers();
+        self.obey_control();
+        self.go_on();
+        self.ring_alarms();
+    }
+
+    fn wait(&self) -> Wait {
+        if !self.again.is_empty() || !self.desk.mailbox.park() {
+            return Wait::No;
+        }
+        self.wheel.next().map_or(Wait::Forever, |next| Wait::AtMost(next.since(self.desk.now)))
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Accepted { key, result, armed } => self.accepted(key, result, armed),
+            Completion::Received { key, result, armed } => self.received(key, result, armed),
+            Completion::Sent { key, result } => {
+                let outcome = |connection: &mut Connection, ring: &mut Ring, desk: &mut Desk| {
+                    connection.sent(result, &mut ring.outgoing, desk)
+                };
+                self.move_connection(key, outcome);
+            }
+            Completion::Closed { key } => {
+                let mut channel = None;
+                self.move_connection(key, |connection, _, _| {
+                    channel = connection.closed();
+                    After::Rest
+                });
+                if let Some(channel) = channel {
+                    self.control.channels.release(channel);
+                }
+            }
+            Completion::Woken => self.ring.queue.listen(&self.waker),
+        }
+    }
+
+    /// Lets one connection move, then queues what its new state calls for. A key of the past
+    /// moves nothing.
+    fn move_connection(&mut self, key: Key, step: impl FnOnce(&mut Connection, &mut Ring, &mut Desk) -> After) {
+        let slot = key.slot as usize;
+        let Some(connection) = self.connections.get_mut(slot).filter(|connection| connection.key() == key) else {
+            return;
+        };
+        if step(connection, &mut self.ring, &mut self.desk) == After::Again {
+            self.again.push(key);
+        }
+        connection.settle(&mut self.ring, &mut self.desk);
+        if let Some(at) = connection.next_alarm(&self.desk.live) {
+            self.wheel.schedule(Alarm { key: Timer::Connection(key), at });
+        }
+        if connection.is_over() {
+            self.connections.remove(slot);
+        }
+    }
+
+    fn received(&mut self, key: Key, result: Received, armed: bool) {
+        let mut spent = None;
+        let spent_buffer = &mut spent;
+        // Taken by the closure when the connection exists; a late buffer is only given back.
+        let mut result = Some(result);
+        let waiting = &mut result;
+        self.move_connection(key, |connection, ring, desk| {
+            if !armed {
+                connection.stop_receiving();
+            }
+            match waiting.take() {
+                Some(Received::Data(buffer)) => {
+                    let after = connection.take_in(ring.incoming.bytes(&buffer), desk);
+                    *spent_buffer = Some(buffer);
+                    after
+                }
+                Some(Received::End) => connection.end_input(desk),
+                Some(Received::Broken(fault)) => {
+                    let (session, peer) = connection.dialogue().name();
+                    event!(target: "PWD", PROBLEM, session, %peer, "read failed: {fault}");
+                    connection.hang_up();
+                    After::Rest
+                }
+                // The next receive is armed as the connection settles: it is submitted after the
+                // buffers have been given back.
+                Some(Received::NoBuffer | Received::Cancelled) | None => After::Rest,
+            }
+        });
+        if let Some(Received::Data(buffer)) = result {
+            spent = Some(buffer);
+        }
+        if let Some(buffer) = spent {
+            self.ring.incoming.give_back(buffer);
+        }
+    }
+
+    fn accepted(&mut self, key: Key, result: io::Result<OwnedFd>, armed: bool) {
+        let index = key.slot as usize;
+        let is_current = self.doors[index].is_current(key);
+        if is_current && !armed {
+            self.doors[index].stop_accepting();
+        }
+        match result {
+            Ok(fd) => {
+                self.is_accept_failing = false;
+                self.welcome(index, fd);
+                if !armed && is_current {
+                    self.doors[index].accept(index, &mut self.ring.queue);
+                }
+            }
+            Err(_) if !is_current => {}
+            Err(fault) => self.put_off_accepting(index, &fault, armed),
+        }
+    }
+
+    /// Out of descriptors or memory: accepting again at once would only fail again.
+    fn put_off_accepting(&mut self, index: usize, fault: &io::Error, armed: bool) {
+        let is_transient = matches!(Errno::from_io_error(fault), Some(Errno::CONNABORTED | Errno::AGAIN | Errno::INTR));
+        if !is_transient && !self.is_accept_failing {
+            self.is_accept_failing = true;
+            event!(target: "PWD", FAILURE, "connections cannot be accepted for now: {fault} (see: keyturn doctor)");
+        }
+        if !armed {
+            self.wheel.schedule(Alarm { key: Timer::Door(index), at: self.desk.now + RETRY });
+        }
+    }
+
+    /// A connection has arrived: it becomes a session, or is refused with one line.
+    fn welcome(&mut self, listener: usize, fd: OwnedFd) {
+        let Ok(Some(peer)) = getpeername(&fd) else { return };
+        let Ok(peer) = SocketAddr::try_from(peer) else { return };
+        let refusals = self.refusals[listener];
+        let live = &self.desk.live;
+        let channel = if self.desk.is_stopping {
+            Err(refusals.shutting_down)
+        } else {
+            let taken = self.control.channels.take(peer.ip(), live.channels, live.connections_per_address);
+            taken.map_err(|full| match full {
+                Full::Channels => refusals.too_many,
+                Full::Address => refusals.too_many_from_address,
+            })
+        };
+        let channel = match channel {
+            Ok(channel) => channel,
+            Err((start, end)) => {
+                event!(target: "PWD", PROBLEM, %peer, "connection refused: too many, or stopping");
+                self.ring.queue.refuse(fd, &self.ring.outgoing, refusals.out, start, end);
+                return;
+            }
+        };
+        let number = self.accepted * self.count as u64 + self.index as u64 + 1;
+        let slot = self.connections.vacant_key();
+        let key = Key::new(slot as u32, self.accepted as u32);
+        self.accepted += 1;
+        event!(target: "PWD", LOW_LEVEL, session = number, %peer, "incoming connection");
+        let dialogue = Dialogue::new(number, peer, listener);
+        self.connections.insert(Connection::new(key, fd, channel, dialogue, self.desk.now));
+        self.move_connection(key, |connection, _, desk| {
+            connection.open(desk);
+            After::Rest
+        });
+    }
+
+    fn take_answers(&mut self) {
+        let mut answers = std::mem::take(&mut self.answers);
+        self.desk.mailbox.take(&mut answers);
+        for (session, answer) in answers.drain(..) {
+            self.move_connection(Key::from_bits(session), |connection, _, desk| connection.answer(answer, desk));
+        }
+        self.answers = answers;
+    }
+
+    /// Lets those go on who had used up their share of the last turn.
+    fn go_on(&mut self) {
+        // Those who use up this turn's share too are put back for the next.
+        let again = std::mem::take(&mut self.again);
+        for key in again {
+            self.move_connection(key, |connection, _, desk| connection.take_in(&[], desk));
+        }
+    }
+
+    fn ring_alarms(&mut self) {
+        let mut alarms = std::mem::take(&mut self.alarms);
+        self.wheel.expire(self.desk.now, &mut alarms);
+        for alarm in alarms.drain(..) {
+            match alarm.key {
+                Timer::Connection(key) => {
+                    self.move_connection(key, |connection, _, desk| connection.ring(alarm.at, desk));
+                }
+                Timer::Door(index) => self.reopen(index),
+                Timer::Drained => self.end_draining(),
+            }
+        }
+        self.alarms = alarms;
+    }
+
+    /// Looks whether the settings have changed, or the server is to stop.
+    fn obey_control(&mut self) {
+        if self.edition != self.control.edition() {
+            let (live, edition) = self.control.live();
+            self.edition = edition;
+            self.desk.apply(live);
+            self.move_doors();
+            // Limits may have become shorter.
+            self.move_all(|_, _, _| After::Rest);
+        }
+        if self.control.is_stopping() && !self.desk.is_stopping {
+            self.desk.is_stopping = true;
+            self.move_doors();
+            self.wheel.schedule(Alarm { key: Timer::Drained, at: self.desk.now + self.desk.live.drain });
+            self.move_all(|connection, _, desk| connection.take_in(&[], desk));
+        }
+    }
+
+    fn move_all(&mut self, step: impl Fn(&mut Connection, &mut Ring, &mut Desk) -> After) {
+        let keys: Vec<Key> = self.connections.iter().map(|(_, connection)| connection.key()).collect();
+        for key in keys {
+            self.move_connection(key, &step);
+        }
+    }
+
+    /// Opens or closes the listeners, as the settings say.
+    fn move_doors(&mut self) {
+        let shall_be_open = self.desk.live.channels > 0 && !self.desk.is_stopping;
+        for index in 0..self.doors.len() {
+            if shall_be_open && !self.doors[index].is_open() {
+                self.reopen(index);
+            } else if !shall_be_open {
+                for fd in self.doors[index].close(index, &mut self.ring.queue) {
+                    self.welcome(index, fd);
+                }
+            }
+        }
+    }
+
+    /// Accepts again; opens the listener first if it is closed and should be open.
+    fn reopen(&mut self, index: usize) {
+        if self.desk.live.channels == 0 || self.desk.is_stopping {
+            return;
+        }
+        let door = &mut self.doors[index];
+        if !door.is_open()
+            && let Err(fault) = door.open()
+        {
+            if !self.is_accept_failing {
+                self.is_accept_failing = true;
+                event!(target: "PWD", FAILURE, "{fault}; trying again");
+            }
+            self.wheel.schedule(Alarm { key: Timer::Door(index), at: self.desk.now + RETRY });
+            return;
+        }
+        door.accept(index, &mut self.ring.queue);
+    }
+
+    /// Time is up for the sessions that have not finished.
+    fn end_draining(&mut self) {
+        self.is_drained = true;
+        self.move_all(|connection, _, _| {
+            connection.hang_up();
+            After::Rest
+        });
+    }
+}
+
+impl Refusals {
+    /// Lays the lines down in a send buffer that is never given back.
+    fn prepare(house: &House, ring: &mut Ring) -> Self {
+        let out = ring.outgoing.take();
+        let mut lines = Vec::new();
+        let mut print = |reply: Reply| {
+            let start = lines.len();
+            reply.print(&house.rules, &mut lines);
+            (start, lines.len())
+        };
+        let (too_many, too_many_from_address) = (print(Reply::TooManyChannels), print(Reply::TooManyFromAddress));
+        let shutting_down = print(Reply::ShuttingDown);
+        ring.outgoing.write(out, 0, &lines);
+        Self { out, too_many, too_many_from_address, shutting_down }
+    }
+}
