@@ -4,7 +4,7 @@
 //! nested records have their length, four bytes, before them; a dictionary is its text in data
 //! notation, so that whatever setting a client sends can be kept.
 
-use crate::auth::Credentials;
+use crate::auth::{self, Credentials};
 use crate::model::{AccountName, DomainName};
 use crate::notation::{Dictionary, Form, Value};
 
@@ -230,8 +230,8 @@ impl<'a> Fields<'a> {
 
     fn credentials(&mut self) -> Result<Credentials, RecordFault> {
         Credentials::decode(self.bytes()?).map_err(|fault| match fault {
-            crate::auth::RecordFault::UnknownFormat(_) => RecordFault::UnknownFormat,
-            crate::auth::RecordFault::Malformed => RecordFault::Malformed,
+            auth::RecordFault::UnknownFormat(_) | auth::RecordFault::UnknownScheme(_) => RecordFault::UnknownFormat,
+            auth::RecordFault::Malformed => RecordFault::Malformed,
         })
     }
 }
