@@ -79,8 +79,9 @@ pub enum Answer {
     Changed(ChangeOutcome),
 }
 
-/// Where an answer goes: the session's place in its shard, opaque to the service. Set
-/// `abandoned` when the client has hung up: work not yet begun is then dropped unanswered.
+/// Where an answer goes: the session's place in its shard, opaque to the service. Every request is
+/// answered once, for the shard keeps the place until then. Set `abandoned` when the client has
+/// hung up: work not yet begun is then answered with "busy" instead of being done.
 #[derive(Clone, Debug)]
 pub struct Ticket {
     /// The shard's own key for the session, with its generation.
@@ -234,6 +235,7 @@ impl fmt::Debug for Service {
     }
 }
 
+/// The answer to a request that is not carried out.
 fn busy(request: Request) -> Answer {
     match request {
         Request::Verify { .. } => Answer::Verified(Verdict::Busy),

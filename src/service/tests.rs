@@ -145,7 +145,7 @@ fn held_up(world: &World, queue_length_max: usize) -> Service {
 }
 
 #[test]
-fn a_job_whose_client_hung_up_is_neither_hashed_nor_answered() {
+fn a_job_whose_client_hung_up_is_answered_without_a_hash() {
     let world = World::new();
     let service = held_up(&world, 64);
     let gone = world.ticket(2);
@@ -153,8 +153,9 @@ fn a_job_whose_client_hung_up_is_neither_hashed_nor_answered() {
     assert!(service.submit(verification("postmaster", "old secret"), &world.ticket(3)).is_none());
     gone.abandoned.store(true, Ordering::Relaxed);
     world.store.hold_reads(false);
-    let answers = world.answers(2);
-    assert_eq!(answers.iter().map(|(session, _)| *session).collect::<Vec<_>>(), [1, 3]);
+    let answers = world.answers(3);
+    assert_eq!(answers.iter().map(|(session, _)| *session).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(matches!(answers[1].1, Answer::Verified(Verdict::Busy)));
     let snapshot = service.snapshot();
     assert_eq!([Count::Abandoned, Count::Hashes, Count::Begun].map(|count| snapshot.of(count)), [1, 2, 2]);
     service.stop();
