@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::OnceLock;
 
-use redb::backends::FileBackend;
+use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{
     Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, WriteTransaction,
 };
@@ -73,6 +73,14 @@ impl Embedded {
         };
         let database = open().map_err(|error| OpenFault::from_redb(path, &error))?;
         Self::with_database(database, path)
+    }
+
+    /// An empty store in memory, which ends with this value: for tests and trials.
+    ///
+    /// # Errors
+    /// [`OpenFault`] when there is no memory for it.
+    pub fn in_memory() -> Result<Self, OpenFault> {
+        Self::with_backend(InMemoryBackend::new())
     }
 
     /// Opens the store on any medium, or begins one there when it is empty.
