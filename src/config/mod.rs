@@ -31,16 +31,17 @@ pub const DEFAULT_FILE: &str = include_str!("../dist/keyturn.toml");
 /// Everything an operator can set. What may change while running is in [`Live`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Key `main_domain`: the domain of bare login names, and where `postmaster` lives. Default
-    /// `localhost`, not the name of the host: that one may change between two starts, and the
-    /// accounts stay under the domain they were created in.
+    /// Key `main_domain`: the domain of bare login names, and where `postmaster` lives. Default:
+    /// the one that the data directory was set up with; at the first start `localhost`, not the
+    /// name of the host, which may be another one at the next start.
     pub main_domain: DomainName,
     /// Key `shards`: how many cores serve clients, 1 to 1024. Default `None`: one per CPU the
     /// process may use.
     pub shards: Option<NonZeroU16>,
     /// Table `[argon2id]`: what a new password's hash costs. Default: 19456 KiB, 2 passes, 1 lane.
     /// `m_kib` is 8 per lane (RFC 9106, section 3.1) to 1048576, because every hashing thread
-    /// holds that much memory all the time; `t` is 1 to 100; `p` is 1 to 16.
+    /// holds that much memory all the time; `t` is at least 1, and `m_kib * t` at most 4194304,
+    /// because that is what one login may cost; `p` is 1 to 16.
     pub argon2id: Argon2idCost,
     /// Tables `[[listener]]`: where to listen, at least one. Default: `127.0.0.1:8106`, dialect
     /// `communigate`.
@@ -151,7 +152,15 @@ impl Config {
     /// assert_eq!(errors[1].to_string(), "line 2: idle_seconds: must be 1 to 86400, not 0");
     /// ```
     pub fn parse(text: &str) -> Result<Self, Vec<ConfigError>> {
-        parse::parse(text)
+        Self::default().parse_over(text)
+    }
+
+    /// As [`Config::parse`], but keys that `text` leaves out are as in `self`.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub fn parse_over(&self, text: &str) -> Result<Self, Vec<ConfigError>> {
+        parse::parse(text, self)
     }
 
     /// What changes from `self` to `new`, the keys in the order of the file.
@@ -281,6 +290,20 @@ mod tests {
     }
 
     #[test]
+    fn what_one_hash_may_cost_is_limited() {
+        check("[argon2id]\nt = 5\nm_kib = 1048576", &["line 2: argon2id.t: must be 1 to 4, not 5"]);
+        check("[argon2id]\nm_kib = 1048577", &["line 2: argon2id.m_kib: must be 8 to 1048576, not 1048577"]);
+    }
+
+    #[test]
+    fn keys_left_out_are_as_in_what_is_parsed_over() {
+        let base = Config { main_domain: DomainName::parse("example.com").unwrap(), ..Config::default() };
+        let over = |text| base.parse_over(text).unwrap().main_domain.to_string();
+        assert_eq!(over(""), "example.com");
+        assert_eq!(over("main_domain = \"example.org\""), "example.org");
+    }
+
+    #[test]
     fn a_difference_says_which_keys_wait_for_a_restart() {
         let old = Config::default();
         let new = Config::parse("shards = 2\nchannels = 5\nlog_level = 2\n[argon2id]\nt = 3\n").unwrap();
@@ -318,8 +341,8 @@ mod tests {
         fn any_config()(
             main_domain in any_domain(),
             shards in proptest::option::of(1..=1024u16),
-            (t, p) in (1..=100u32, 1..=16u32),
-            m_kib in 128..=1_048_576u32,
+            p in 1..=16u32,
+            (m_kib, t) in (128..=1_048_576u32).prop_flat_map(|m_kib| (Just(m_kib), 1..=4_194_304 / m_kib)),
             ports in proptest::collection::btree_set(1..=u16::MAX, 1..4),
             ip in any::<std::net::IpAddr>(),
             poppassd in any::<bool>(),
@@ -344,6 +367,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_printed_config_parses_back_to_itself(config in any_config()) {
+            prop_assert_eq!(crate::auth::argon2id::check_cost(config.argon2id), Ok(()));
             prop_assert_eq!(Config::parse(&config.to_string()), Ok(config));
         }
 

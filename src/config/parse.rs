@@ -7,13 +7,13 @@ use toml::de::DeTable;
 
 use super::fields::{Fields, Problems};
 use super::{Config, ConfigError, DEFAULT_PORT, Listener, Live};
-use crate::model::limits::SECRET_BYTES_MAX;
+use crate::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX, SECRET_BYTES_MAX};
 use crate::model::{Argon2idCost, Dialect, DomainName};
 
 /// What stands in the place of a key when the text is not TOML.
 const SYNTAX: &str = "syntax";
 
-pub(super) fn parse(text: &str) -> Result<Config, Vec<ConfigError>> {
+pub(super) fn parse(text: &str, default: &Config) -> Result<Config, Vec<ConfigError>> {
     let mut problems = Problems::new(text);
     let (document, syntax_errors) = DeTable::parse_recoverable(text);
     let mut unreadable = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<ConfigError>> {
             problems.note(&at, SYNTAX, error.message());
         }
     }
-    let config = read(&mut problems, document.get_ref());
+    let config = read(&mut problems, document.get_ref(), default.clone());
     let mut list = problems.into_list();
     // The parser goes on behind a mistake with a guess in its place: whatever else is said about
     // such a line would be about the guess.
@@ -33,19 +33,17 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<ConfigError>> {
     if list.is_empty() { Ok(config) } else { Err(list) }
 }
 
-fn read<'i>(problems: &mut Problems<'i>, document: &DeTable<'i>) -> Config {
-    let default = Config::default();
+fn read<'i>(problems: &mut Problems<'i>, document: &DeTable<'i>, default: Config) -> Config {
     let mut fields = Fields::new(problems, "", Some(document), 0..0);
     let main_domain = fields.text("main_domain", DomainName::parse).unwrap_or(default.main_domain);
     let shards = fields.number_if_any::<u16>("shards", 1..=1024).and_then(|count| count.try_into().ok());
-    let live = read_live(&mut fields);
-    let argon2id = read_cost(&mut fields.table("argon2id"));
+    let live = read_live(&mut fields, default.live);
+    let argon2id = read_cost(&mut fields.table("argon2id"), default.argon2id);
     let listeners = read_listeners(&mut fields).unwrap_or(default.listeners);
     Config { main_domain, shards, argon2id, listeners, live }
 }
 
-fn read_live(fields: &mut Fields<'_, '_, '_>) -> Live {
-    let default = Live::default();
+fn read_live(fields: &mut Fields<'_, '_, '_>, default: Live) -> Live {
     let secret_bytes_max = u64::try_from(SECRET_BYTES_MAX).unwrap_or(u64::MAX);
     Live {
         channels: fields.number("channels", 0..=1_000_000, default.channels),
@@ -72,12 +70,11 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-fn read_cost(fields: &mut Fields<'_, '_, '_>) -> Argon2idCost {
-    let default = Argon2idCost::default();
-    let t = fields.number("t", 1..=100, default.t);
+fn read_cost(fields: &mut Fields<'_, '_, '_>, default: Argon2idCost) -> Argon2idCost {
     let p = fields.number("p", 1..=16, default.p);
     // Fewer blocks than 8 per lane are no Argon2 (RFC 9106, section 3.1).
-    let m_kib = fields.number("m_kib", 8 * u64::from(p)..=1_048_576, default.m_kib);
+    let m_kib = fields.number("m_kib", 8 * u64::from(p)..=u64::from(ARGON2ID_M_KIB_MAX), default.m_kib);
+    let t = fields.number("t", 1..=ARGON2ID_KIB_WRITTEN_MAX / u64::from(m_kib), default.t);
     Argon2idCost { m_kib, t, p }
 }
 

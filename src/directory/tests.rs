@@ -23,10 +23,9 @@ fn name(text: &str) -> AccountName {
 }
 
 fn dictionary(text: &str) -> Dictionary {
-    match Value::parse(text.as_bytes(), Form::Line).unwrap() {
-        Value::Dictionary(dictionary) => dictionary,
-        other => panic!("{other} is no dictionary"),
-    }
+    let value = Value::parse(text.as_bytes(), Form::Line).unwrap();
+    let Value::Dictionary(dictionary) = value else { panic!("{value} is no dictionary") };
+    dictionary
 }
 
 /// A directory in memory and the store below it.

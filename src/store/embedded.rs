@@ -21,6 +21,7 @@ use redb::{
     Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, WriteTransaction,
 };
 
+use super::medium::Medium;
 use super::open_fault::{OpenFault, OpenFaultKind};
 use super::{CommitFault, Outcome, ReadFault, Revision, Store, Transaction, Versioned, Write};
 
@@ -45,8 +46,12 @@ const REVISION_BYTES: usize = size_of::<u64>();
 #[derive(Debug)]
 pub struct Embedded {
     database: Database,
+    medium: Medium,
+    cache_bytes: usize,
     /// Set once, by the first fault: why nothing is written any more.
     closed: OnceLock<String>,
+    /// Opened after a fault, for what `database` then refuses to read.
+    view: OnceLock<Result<Database, String>>,
 }
 
 impl Embedded {
@@ -65,14 +70,18 @@ impl Embedded {
     /// # Errors
     /// As [`Embedded::open`].
     pub fn open_with_cache(path: &Path, cache_bytes: usize) -> Result<Self, OpenFault> {
-        let open = || -> Result<Database, redb::Error> {
+        let open = || -> Result<File, redb::Error> {
             if !path.try_exists()? {
                 begin(path)?;
             }
-            Ok(Builder::new().set_cache_size(cache_bytes).open(path)?)
+            Ok(OpenOptions::new().read(true).write(true).open(path)?)
         };
-        let database = open().map_err(|error| OpenFault::from_redb(path, &error))?;
-        Self::with_database(database, path)
+        let file = open().map_err(|error| OpenFault::from_redb(path, &error))?;
+        if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+            return Err(OpenFault::new(path, OpenFaultKind::Unreadable("it is empty".into())));
+        }
+        let backend = FileBackend::new(file).map_err(|error| OpenFault::from_redb(path, &error.into()))?;
+        Self::on_medium(Medium::new(backend), cache_bytes, path)
     }
 
     /// An empty store in memory, which ends with this value: for tests and trials.
@@ -88,20 +97,41 @@ impl Embedded {
     /// # Errors
     /// [`OpenFault`].
     pub fn with_backend(backend: impl StorageBackend) -> Result<Self, OpenFault> {
-        let path = Path::new("the given medium");
-        let database = Builder::new()
-            .set_cache_size(CACHE_BYTES)
-            .create_with_backend(backend)
-            .map_err(|error| OpenFault::from_redb(path, &error.into()))?;
-        Self::with_database(database, path)
+        Self::on_medium(Medium::new(backend), CACHE_BYTES, Path::new("the given medium"))
     }
 
-    fn with_database(database: Database, path: &Path) -> Result<Self, OpenFault> {
-        let found = prepare(&database).map_err(|error| OpenFault::from_redb(path, &error))?;
+    /// `path` is what faults call the medium.
+    pub(super) fn on_medium(medium: Medium, cache_bytes: usize, path: &Path) -> Result<Self, OpenFault> {
+        let open = || -> Result<(Database, u64), redb::Error> {
+            let database = Builder::new().set_cache_size(cache_bytes).create_with_backend(medium.clone())?;
+            let format = prepare(&database)?;
+            Ok((database, format))
+        };
+        let (database, found) = open().map_err(|error| OpenFault::from_redb(path, &error))?;
         if found != FORMAT {
             return Err(OpenFault::new(path, OpenFaultKind::NewerFormat { found, known: FORMAT }));
         }
-        Ok(Self { database, closed: OnceLock::new() })
+        Ok(Self { database, medium, cache_bytes, closed: OnceLock::new(), view: OnceLock::new() })
+    }
+
+    /// Reads from the database, or, when that fails, from the view. Either shows what was last
+    /// reported as committed, or something later.
+    ///
+    /// A fault of reading closes the store to writing as well: redb writes nothing after one.
+    fn reading<T>(&self, read: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, ReadFault> {
+        let error = match read(&self.database) {
+            Ok(found) => return Ok(found),
+            Err(error) => error,
+        };
+        self.close_to_writing(&format!("reading failed: {error}"));
+        let view = self.view.get_or_init(|| {
+            let open = || -> Result<Database, redb::Error> {
+                Ok(Builder::new().set_cache_size(self.cache_bytes).create_with_backend(self.medium.view()?)?)
+            };
+            open().map_err(|error| error.to_string())
+        });
+        let view = view.as_ref().map_err(|error| ReadFault(error.clone()))?;
+        read(view).map_err(|error| ReadFault(error.to_string()))
     }
 
     /// Closes the store to writing, for the first reason given.
@@ -152,11 +182,10 @@ impl Embedded {
 
 impl Store for Embedded {
     fn read(&self, key: &[u8]) -> Result<Option<Versioned>, ReadFault> {
-        let read = || -> Result<Option<Versioned>, redb::Error> {
-            let records = self.database.begin_read()?.open_table(RECORDS)?;
+        self.reading(|database| {
+            let records = database.begin_read()?.open_table(RECORDS)?;
             records.get(key)?.map(|image| versioned(image.value())).transpose()
-        };
-        read().map_err(|error| ReadFault(error.to_string()))
+        })
     }
 
     fn scan(
@@ -169,8 +198,8 @@ impl Store for Embedded {
             Some(after) if after >= prefix => Excluded(after),
             _ => Included(prefix),
         };
-        let scan = || -> Result<Vec<(Vec<u8>, Versioned)>, redb::Error> {
-            let records = self.database.begin_read()?.open_table(RECORDS)?;
+        self.reading(|database| {
+            let records = database.begin_read()?.open_table(RECORDS)?;
             let mut page = Vec::new();
             for record in records.range::<&[u8]>((start, Unbounded))?.take(count_max) {
                 let (key, image) = record?;
@@ -180,8 +209,7 @@ impl Store for Embedded {
                 page.push((key.value().to_vec(), versioned(image.value())?));
             }
             Ok(page)
-        };
-        scan().map_err(|error| ReadFault(error.to_string()))
+        })
     }
 
     /// A fault before the commit begins is certain: nothing of the group was written, and the

@@ -57,6 +57,12 @@ impl FaultyDisk {
         platter.fails_at = Some(platter.operation_count + operation_count);
     }
 
+    /// Whether the operation that was to fail has been reached.
+    pub(super) fn has_failed(&self) -> bool {
+        let platter = self.platter();
+        platter.fails_at.is_some_and(|number| number < platter.operation_count)
+    }
+
     /// How many operations there were.
     pub(super) fn operation_count(&self) -> usize {
         self.platter().operation_count

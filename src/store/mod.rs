@@ -9,6 +9,7 @@ use std::fmt;
 mod embedded;
 #[cfg(test)]
 mod faulty_disk;
+mod medium;
 mod open_fault;
 #[cfg(test)]
 mod tests;
