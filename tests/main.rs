@@ -7,6 +7,7 @@
 
 mod channels;
 mod clients;
+mod differential;
 mod durability;
 mod house;
 mod lifecycle;

@@ -9,6 +9,7 @@ pub(crate) mod script;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -92,7 +93,9 @@ fn check(path: &Path, limits: &BTreeMap<String, usize>, seed: u64) -> Vec<String
     let mut failures = Vec::new();
     let mut first: Option<Played> = None;
     for way in [Way::WholeLines, Way::ByteByByte, Way::RandomSplits(seed), Way::Pipelined] {
-        let played = play(&steps, way, false);
+        let Ok(played) = catch_unwind(|| play(&steps, way, false)) else {
+            return vec![format!("{}, {way:?}: panicked, see above", name(path))];
+        };
         failures.extend(played.failures.iter().map(|what| format!("{}, {way:?}: {what}", name(path))));
         match &first {
             Some(first) if first.heard != played.heard => {

@@ -188,7 +188,10 @@ impl Stage {
                 }
             }
             Directive::Stop => self.world.begin_stop(),
-            Directive::Restart => self.world.restart(),
+            Directive::Restart => {
+                self.clients.clear();
+                self.world.restart();
+            }
         }
     }
 

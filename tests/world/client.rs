@@ -78,6 +78,7 @@ impl Client {
                 Ok(0) => return Heard::Eof(std::mem::take(&mut self.received)),
                 Ok(count) => self.received.extend_from_slice(&chunk[..count]),
                 Err(fault) if is_gone(fault.kind()) => return Heard::Reset,
+                Err(fault) if fault.kind() == ErrorKind::Interrupted => {}
                 Err(fault) if fault.kind() == ErrorKind::WouldBlock => return Heard::Silence,
                 Err(fault) => panic!("receiving failed: {fault}"),
             }

@@ -219,6 +219,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        self.gate.open();
         if !std::thread::panicking() {
             self.end();
         }
