@@ -5,8 +5,19 @@
 
 pub mod argon2id;
 pub mod policy;
+mod recognizer;
 mod record;
 mod verify;
 
+pub use recognizer::Recognizer;
 pub use record::{Credentials, RecordFault, Verifier};
-pub use verify::{Hasher, Recognizer};
+pub use verify::Hasher;
+
+/// Fills `bytes` from the system's random source.
+///
+/// # Panics
+/// When the system has no random source: nothing here can be done safely without it.
+#[expect(clippy::expect_used, reason = "there is no way to go on, and no caller who could find one")]
+fn fill_random(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the system gives random bytes");
+}

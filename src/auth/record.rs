@@ -1,12 +1,31 @@
-//! (interface agreed; the implementation belongs to the auth writer)
+//! The binary form of an account's password verifiers.
+//!
+//! ```text
+//! format      u8       1
+//! changed_at  u64      seconds since 1970, UTC
+//! change_id   u128
+//! then, until the end, one verifier after another:
+//!   scheme    u8       1: Argon2id
+//!   length    u16      of the body
+//!   body
+//! ```
+//!
+//! Numbers are little-endian. A scheme this program does not know is a fault, not something to
+//! step over: the record would lose that verifier with its next change.
+
+use std::fmt;
+
 use crate::model::Argon2idCost;
+
+const FORMAT: u8 = 1;
+const SCHEME_ARGON2ID: u8 = 1;
 
 /// One way to check a password. Later schemes are further variants.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Verifier {
     /// Argon2id v1.3 (RFC 9106).
     Argon2id {
-        /// What it costs.
+        /// What it costs. Whether the cost can be paid is for [`super::Hasher`] to say.
         cost: Argon2idCost,
         /// 16 random bytes.
         salt: [u8; 16],
@@ -17,7 +36,7 @@ pub enum Verifier {
 
 /// The part of an account's record that concerns its password: versioned, binary. It has a
 /// `Debug` that shows schemes and costs but no salt, tag or digest.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// Seconds since 1970 (UTC) of the last change.
     pub changed_at: u64,
@@ -32,24 +51,208 @@ pub struct Credentials {
 pub enum RecordFault {
     /// Written by a later version of the program.
     UnknownFormat(u8),
+    /// Holds a verifier of a scheme that only a later version of the program knows.
+    UnknownScheme(u8),
     /// Cut short or inconsistent.
     Malformed,
 }
 
-impl Credentials {
-    /// Appends the binary form.
-    pub fn encode(&self, _out: &mut Vec<u8>) {}
-    /// The inverse of [`Credentials::encode`].
-    ///
-    /// # Errors
-    /// [`RecordFault`].
-    pub fn decode(_bytes: &[u8]) -> Result<Self, RecordFault> {
-        Err(RecordFault::Malformed)
+impl fmt::Display for RecordFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownFormat(format) => write!(f, "credentials of unknown format {format}"),
+            Self::UnknownScheme(scheme) => write!(f, "a password verifier of unknown scheme {scheme}"),
+            Self::Malformed => f.write_str("malformed credentials"),
+        }
     }
 }
 
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Credentials")
+impl std::error::Error for RecordFault {}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argon2id { cost: Argon2idCost { m_kib, t, p }, .. } => write!(f, "Argon2id(m={m_kib},t={t},p={p})"),
+        }
+    }
+}
+
+impl Credentials {
+    /// Appends the binary form.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(FORMAT);
+        out.extend_from_slice(&self.changed_at.to_le_bytes());
+        out.extend_from_slice(&self.change_id.to_le_bytes());
+        for verifier in &self.verifiers {
+            verifier.encode(out);
+        }
+    }
+
+    /// The inverse of [`Credentials::encode`]: takes all of `bytes`.
+    ///
+    /// # Errors
+    /// [`RecordFault`].
+    pub fn decode(mut bytes: &[u8]) -> Result<Self, RecordFault> {
+        let [format] = take(&mut bytes)?;
+        if format != FORMAT {
+            return Err(RecordFault::UnknownFormat(format));
+        }
+        let changed_at = u64::from_le_bytes(take(&mut bytes)?);
+        let change_id = u128::from_le_bytes(take(&mut bytes)?);
+        let mut verifiers = Vec::new();
+        while !bytes.is_empty() {
+            verifiers.push(Verifier::decode(&mut bytes)?);
+        }
+        Ok(Self { changed_at, change_id, verifiers })
+    }
+}
+
+impl Verifier {
+    const ARGON2ID_BYTES: u16 = 3 * 4 + 16 + 32;
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Argon2id { cost, salt, tag } => {
+                out.push(SCHEME_ARGON2ID);
+                out.extend_from_slice(&Self::ARGON2ID_BYTES.to_le_bytes());
+                for number in [cost.m_kib, cost.t, cost.p] {
+                    out.extend_from_slice(&number.to_le_bytes());
+                }
+                out.extend_from_slice(salt);
+                out.extend_from_slice(tag);
+            }
+        }
+    }
+
+    /// Takes one verifier from the front of `bytes`.
+    fn decode(bytes: &mut &[u8]) -> Result<Self, RecordFault> {
+        let [scheme] = take(bytes)?;
+        let length = u16::from_le_bytes(take(bytes)?);
+        let (mut body, rest) = bytes.split_at_checked(length.into()).ok_or(RecordFault::Malformed)?;
+        *bytes = rest;
+        let verifier = match scheme {
+            SCHEME_ARGON2ID => {
+                let mut number = || take(&mut body).map(u32::from_le_bytes);
+                let cost = Argon2idCost { m_kib: number()?, t: number()?, p: number()? };
+                Self::Argon2id { cost, salt: take(&mut body)?, tag: take(&mut body)? }
+            }
+            unknown => return Err(RecordFault::UnknownScheme(unknown)),
+        };
+        if body.is_empty() { Ok(verifier) } else { Err(RecordFault::Malformed) }
+    }
+}
+
+/// Takes the first `N` bytes from the front of `bytes`.
+fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], RecordFault> {
+    let (taken, rest) = bytes.split_first_chunk().ok_or(RecordFault::Malformed)?;
+    *bytes = rest;
+    Ok(*taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_verifier() -> impl Strategy<Value = Verifier> {
+        let cost = any::<[u32; 3]>().prop_map(|[m_kib, t, p]| Argon2idCost { m_kib, t, p });
+        (cost, any::<[u8; 16]>(), any::<[u8; 32]>()).prop_map(|(cost, salt, tag)| Verifier::Argon2id {
+            cost,
+            salt,
+            tag,
+        })
+    }
+
+    fn any_credentials() -> impl Strategy<Value = Credentials> {
+        (any::<u64>(), any::<u128>(), prop::collection::vec(any_verifier(), 0..4))
+            .prop_map(|(changed_at, change_id, verifiers)| Credentials { changed_at, change_id, verifiers })
+    }
+
+    fn encoded(credentials: &Credentials) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        credentials.encode(&mut bytes);
+        bytes
+    }
+
+    fn one() -> Credentials {
+        let verifier = Verifier::Argon2id { cost: Argon2idCost::default(), salt: [0xaa; 16], tag: [0xbb; 32] };
+        Credentials { changed_at: 1, change_id: 2, verifiers: vec![verifier] }
+    }
+
+    proptest! {
+        #[test]
+        fn decode_is_the_inverse_of_encode(credentials in any_credentials()) {
+            prop_assert_eq!(Credentials::decode(&encoded(&credentials)), Ok(credentials));
+        }
+
+        #[test]
+        fn whatever_decodes_is_what_encode_writes(
+            credentials in any_credentials(),
+            place in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let mut bytes = encoded(&credentials);
+            *place.get_mut(&mut bytes) = byte;
+            if let Ok(decoded) = Credentials::decode(&bytes) {
+                prop_assert_eq!(encoded(&decoded), bytes);
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic_the_decoder(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(first) = bytes.first_mut() {
+                *first %= 3;
+            }
+            if let Ok(decoded) = Credentials::decode(&bytes) {
+                prop_assert_eq!(encoded(&decoded), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn every_cut_is_malformed_but_one_between_verifiers() {
+        let bytes = encoded(&one());
+        for length in 0..bytes.len() {
+            let decoded = Credentials::decode(&bytes[..length]);
+            if length == 1 + 8 + 16 {
+                assert_eq!(decoded.unwrap().verifiers, []);
+            } else {
+                assert_eq!(decoded, Err(RecordFault::Malformed), "cut at {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_later_version_wrote_is_refused_by_name() {
+        let mut bytes = encoded(&one());
+        bytes[25] = 9;
+        assert_eq!(Credentials::decode(&bytes), Err(RecordFault::UnknownScheme(9)));
+        bytes[0] = 7;
+        assert_eq!(Credentials::decode(&bytes), Err(RecordFault::UnknownFormat(7)));
+    }
+
+    #[test]
+    fn a_body_longer_than_its_scheme_is_malformed() {
+        let mut bytes = encoded(&one());
+        bytes[26] += 1;
+        bytes.push(0);
+        assert_eq!(Credentials::decode(&bytes), Err(RecordFault::Malformed));
+    }
+
+    #[test]
+    fn the_binary_form_stays_as_it_is() {
+        let bytes = encoded(&one());
+        assert_eq!(bytes.len(), 25 + 3 + 60);
+        assert_eq!(bytes[..2], [1, 1]);
+        assert_eq!(bytes[9], 2);
+        assert_eq!(bytes[25..32], [1, 60, 0, 0x00, 0x4c, 0, 0]);
+        assert_eq!(bytes[40..56], [0xaa; 16]);
+        assert_eq!(bytes[56..], [0xbb; 32]);
+    }
+
+    #[test]
+    fn debug_shows_the_cost_and_neither_salt_nor_tag() {
+        let shown = format!("{:?}", one());
+        assert_eq!(shown, "Credentials { changed_at: 1, change_id: 2, verifiers: [Argon2id(m=19456,t=2,p=1)] }");
     }
 }

@@ -1,57 +1,200 @@
-//! (interface agreed; the implementation belongs to the auth writer)
-use super::Credentials;
-use crate::model::{AccountName, Argon2idCost, Authenticated, Fingerprint, Secret};
+use std::hint::black_box;
 
-/// Recognises a password that was proven before, by a digest keyed with a key that is drawn at
-/// start and never leaves the process (keyed BLAKE2b, RFC 7693).
-#[derive(Clone)]
-pub struct Recognizer {
-    _key: [u8; 32],
-}
+use subtle::{Choice, ConstantTimeEq};
 
-impl Recognizer {
-    /// With a fresh random key.
-    pub fn new() -> Self {
-        Self { _key: [0; 32] }
-    }
-    /// The digest of `secret`.
-    pub fn fingerprint(&self, _secret: &Secret) -> Fingerprint {
-        [0; 16]
-    }
-    /// Whether `secret` is the password that `proof` was given for, compared in constant time.
-    pub fn is_same(&self, _proof: &Authenticated, _secret: &Secret) -> bool {
-        false
-    }
-}
+use super::argon2id::{Argon2id, CostFault, Inputs, Kernel};
+use super::{Credentials, Recognizer, Verifier, fill_random};
+use crate::model::{AccountName, Argon2idCost, Authenticated, Secret};
 
 /// A worker's means to hash: one preallocated arena, reused for every hash.
+///
+/// Each call that hashes blocks its thread for as long as the hash takes, milliseconds at least.
+/// What the last hash left in the arena stays there until [`Hasher::wipe`] or the next hash.
 #[derive(Debug)]
-pub struct Hasher {}
+pub struct Hasher {
+    argon2id: Argon2id,
+    cost: Argon2idCost,
+    recognizer: Recognizer,
+    /// What is hashed with when there is no account.
+    dummy_salt: [u8; 16],
+}
 
 impl Hasher {
-    /// Reserves memory for hashes up to the cost of `largest`, and hashes new passwords at `cost`.
-    pub fn new(_cost: Argon2idCost, _recognizer: Recognizer) -> Self {
-        Self {}
-    }
-    /// Checks `secret` against the credentials of `account`. `None` for `credentials` means that
-    /// there is no such account: the same work is done, and the answer is no.
+    /// Hashes new passwords at `cost`, and reserves the memory for that. A record that costs more
+    /// makes the arena grow, until the next [`Hasher::wipe`].
     ///
-    /// `password_revision` goes into the proof.
+    /// # Panics
+    /// When [`super::argon2id::check_cost`] refuses `cost`, or the system has no random source.
+    /// Like every allocation, aborts when there is no memory.
+    #[must_use]
+    pub fn new(cost: Argon2idCost, recognizer: Recognizer) -> Self {
+        let mut dummy_salt = [0; 16];
+        fill_random(&mut dummy_salt);
+        Self { argon2id: Argon2id::new(cost), cost, recognizer, dummy_salt }
+    }
+
+    /// What does the hashing on this processor.
+    #[must_use]
+    pub fn kernel(&self) -> Kernel {
+        self.argon2id.kernel()
+    }
+
+    /// Checks `secret` against the credentials of `account`. `None` for `account` means that
+    /// there is no such account: a hash of the configured cost is made all the same, and the
+    /// answer is no. So it is for an account none of whose verifiers can be computed, because
+    /// they are missing or cost more than is accepted.
+    ///
+    /// The number that comes with the name goes into the proof.
     pub fn authenticate(
         &mut self,
-        _account: Option<(AccountName, u64, &Credentials)>,
-        _secret: &Secret,
+        account: Option<(AccountName, u64, &Credentials)>,
+        secret: &Secret,
     ) -> Option<Authenticated> {
+        let mut hashes_count = 0;
+        if let Some((name, password_revision, credentials)) = account {
+            for verifier in &credentials.verifiers {
+                if let Some(accepts) = self.accepts(verifier, secret) {
+                    hashes_count += 1;
+                    if accepts.into() {
+                        return Some(self.renew(name, password_revision, secret));
+                    }
+                }
+            }
+        }
+        if hashes_count == 0 {
+            let salt = self.dummy_salt;
+            black_box(self.tag(self.cost, &salt, secret).ok());
+        }
         None
     }
-    /// Credentials for a new password, with a fresh salt and change id.
-    pub fn make(&mut self, _secret: &Secret, _changed_at: u64) -> Credentials {
-        Credentials { changed_at: 0, change_id: 0, verifiers: Vec::new() }
+
+    /// Credentials for a new password, with a fresh salt and change id. `changed_at` is in
+    /// seconds since 1970, UTC.
+    ///
+    /// # Panics
+    /// When the system has no random source.
+    #[expect(clippy::expect_used, reason = "`new` has had the cost checked")]
+    pub fn make(&mut self, secret: &Secret, changed_at: u64) -> Credentials {
+        let (mut salt, mut change_id) = ([0; 16], [0; 16]);
+        fill_random(&mut salt);
+        fill_random(&mut change_id);
+        let tag = self.tag(self.cost, &salt, secret).expect("the configured cost is accepted");
+        let verifiers = vec![Verifier::Argon2id { cost: self.cost, salt, tag }];
+        Credentials { changed_at, change_id: u128::from_le_bytes(change_id), verifiers }
     }
+
     /// The proof that follows a durable change to `secret`.
-    pub fn renew(&self, _account: AccountName, _password_revision: u64, _secret: &Secret) -> Authenticated {
-        panic!()
+    #[must_use]
+    pub fn renew(&self, account: AccountName, password_revision: u64, secret: &Secret) -> Authenticated {
+        Authenticated::attest(account, password_revision, self.recognizer.fingerprint(secret))
     }
-    /// Overwrites what the last hash left in the arena.
-    pub fn wipe(&mut self) {}
+
+    /// Overwrites what the last hash left in the arena, and gives back what it had grown by.
+    pub fn wipe(&mut self) {
+        self.argon2id.wipe();
+    }
+
+    /// Whether `verifier` accepts `secret`; `None` when that cannot be computed.
+    fn accepts(&mut self, verifier: &Verifier, secret: &Secret) -> Option<Choice> {
+        match verifier {
+            Verifier::Argon2id { cost, salt, tag } => Some(self.tag(*cost, salt, secret).ok()?.ct_eq(tag)),
+        }
+    }
+
+    fn tag(&mut self, cost: Argon2idCost, salt: &[u8; 16], secret: &Secret) -> Result<[u8; 32], CostFault> {
+        let mut tag = [0; 32];
+        let inputs = Inputs { password: secret.expose(), salt, ..Inputs::default() };
+        self.argon2id.hash(cost, &inputs, &mut tag)?;
+        Ok(tag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COST: Argon2idCost = Argon2idCost { m_kib: 32, t: 1, p: 1 };
+
+    fn hasher() -> Hasher {
+        Hasher::new(COST, Recognizer::new())
+    }
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.as_bytes()).unwrap()
+    }
+
+    fn alice() -> AccountName {
+        AccountName::parse("alice@example.com").unwrap()
+    }
+
+    fn check(hasher: &mut Hasher, credentials: &Credentials, text: &str) -> bool {
+        hasher.authenticate(Some((alice(), 7, credentials)), &secret(text)).is_some()
+    }
+
+    #[test]
+    fn the_right_password_alone_is_accepted() {
+        let mut hasher = hasher();
+        let credentials = hasher.make(&secret("correct"), 12);
+        assert_eq!(credentials.changed_at, 12);
+        let proof = hasher.authenticate(Some((alice(), 7, &credentials)), &secret("correct")).unwrap();
+        assert_eq!((proof.account(), proof.password_revision()), (&alice(), 7));
+        assert!(hasher.recognizer.is_same(&proof, &secret("correct")));
+        for wrong in ["", "correc", "Correct", "correct ", "correct\0"] {
+            assert!(!check(&mut hasher, &credentials, wrong), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_account_is_refused_whatever_the_password() {
+        assert!(hasher().authenticate(None, &secret("correct")).is_none());
+    }
+
+    #[test]
+    fn an_account_is_verified_at_its_own_cost() {
+        let dearer = Argon2idCost { m_kib: 8192, t: 2, p: 2 };
+        let credentials = Hasher::new(dearer, Recognizer::new()).make(&secret("correct"), 0);
+        let mut hasher = hasher();
+        assert!(check(&mut hasher, &credentials, "correct"));
+        hasher.wipe();
+        assert!(check(&mut hasher, &credentials, "correct"));
+        assert!(!check(&mut hasher, &credentials, "wrong"));
+    }
+
+    #[test]
+    fn any_verifier_may_accept() {
+        let mut hasher = hasher();
+        let mut credentials = hasher.make(&secret("one"), 0);
+        credentials.verifiers.extend(hasher.make(&secret("two"), 0).verifiers);
+        assert!(check(&mut hasher, &credentials, "one") && check(&mut hasher, &credentials, "two"));
+        assert!(!check(&mut hasher, &credentials, "three"));
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_computed_accept_nothing() {
+        let mut hasher = hasher();
+        let made = hasher.make(&secret("correct"), 0);
+        let Verifier::Argon2id { salt, tag, .. } = made.verifiers[0];
+        for (m_kib, t, p) in [(0, 0, 0), (8, 1, 2), (8, 0, 1), (u32::MAX, 1, 1), (8, u32::MAX, 1), (32, 1, u32::MAX)] {
+            let verifiers = vec![Verifier::Argon2id { cost: Argon2idCost { m_kib, t, p }, salt, tag }];
+            assert!(!check(&mut hasher, &Credentials { verifiers, ..made.clone() }, "correct"));
+        }
+        assert!(!check(&mut hasher, &Credentials { verifiers: Vec::new(), ..made }, ""));
+    }
+
+    #[test]
+    fn every_change_has_its_own_salt_and_id() {
+        let mut hasher = hasher();
+        let (one, other) = (hasher.make(&secret("same"), 0), hasher.make(&secret("same"), 0));
+        assert_ne!(one.change_id, other.change_id);
+        assert_ne!(one.verifiers, other.verifiers);
+    }
+
+    #[test]
+    fn a_renewed_proof_knows_the_new_password() {
+        let hasher = hasher();
+        let proof = hasher.renew(alice(), 8, &secret("new"));
+        assert_eq!(proof.password_revision(), 8);
+        assert!(hasher.recognizer.is_same(&proof, &secret("new")));
+        assert!(!hasher.recognizer.is_same(&proof, &secret("old")));
+    }
 }

@@ -21,3 +21,10 @@ pub const REPLY_BYTES_MAX: usize = 512;
 
 /// Lines one session may have carried out in one turn of its shard.
 pub const LINES_PER_TURN_MAX: usize = 32;
+
+/// KiB of memory one Argon2id hash may take. A record that asks for more accepts no password.
+pub const ARGON2ID_M_KIB_MAX: u32 = 1 << 20;
+
+/// KiB that one Argon2id hash may write, all passes together (`m * t`): about half a second of
+/// one core. A record that asks for more accepts no password.
+pub const ARGON2ID_KIB_WRITTEN_MAX: u64 = 1 << 22;

@@ -15,8 +15,9 @@ use crate::service::Answer;
 /// Room for the reply to a line, for the one to its answer, and for a parting line.
 const ROOM_FOR_A_LINE: usize = 3 * REPLY_BYTES_MAX;
 
-/// Input kept for a session that may not read on yet, beyond which no more is received.
-const REMAINDER_BYTES: usize = LINE_BYTES_MAX;
+/// Input kept for a session that may not read on yet, at which no more is received. The beginning
+/// of the longest line, with its CR, stays below it: a line that is still arriving never waits.
+const REMAINDER_BYTES: usize = LINE_BYTES_MAX + 2;
 
 /// Input that may still come in after receiving has been cancelled: what the kernel had under way.
 const REMAINDER_BYTES_MAX: usize = 64 * 1024;

@@ -94,8 +94,16 @@ impl Dialogue {
 
     /// The answer came after the client was gone: only the log hears of it.
     pub(super) fn answer_nobody(&mut self, answer: Answer) {
-        drop(self.receive_answer(answer));
-        event!(target: "PWD", PROBLEM, session = self.number, peer = %self.peer, "reply not delivered: the client had hung up");
+        let Self { number: session, peer, .. } = *self;
+        let is_dropped = matches!(answer, Answer::Verified(Verdict::Busy) | Answer::Changed(ChangeOutcome::Busy(_)));
+        if is_dropped {
+            self.owed = None;
+            let subject = self.subject.take().unwrap_or_default();
+            event!(target: "PWD", MAJOR, session, %peer, "'{subject}' given up before any work: the client has hung up");
+        } else {
+            drop(self.receive_answer(answer));
+            event!(target: "PWD", PROBLEM, session, %peer, "reply not delivered: the client has hung up");
+        }
     }
 
     fn carry_out(&mut self, key: Key, effect: Effect, desk: &mut Desk) -> Option<Answer> {

@@ -7,8 +7,15 @@
 use std::fmt;
 
 mod embedded;
+#[cfg(test)]
+mod faulty_disk;
+mod medium;
+mod open_fault;
+#[cfg(test)]
+mod tests;
 
-pub use embedded::Embedded;
+pub use embedded::{CACHE_BYTES, Embedded};
+pub use open_fault::{OpenFault, OpenFaultKind};
 
 /// A number the store gives every commit: strictly increasing over all records, never reused,
 /// so that revisions of one key compare even across its deletion.
@@ -79,6 +86,17 @@ pub enum CommitFault {
     /// The commit or its sync failed: what was written is unknown until recovery has run.
     Unknown(String),
 }
+
+impl fmt::Display for CommitFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(why) => write!(f, "nothing was written, the store is closed to writing until reopened: {why}"),
+            Self::Unknown(why) => write!(f, "it is unknown what was written: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for CommitFault {}
 
 /// The store could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
