@@ -38,7 +38,7 @@ impl Sink {
     /// # Errors
     /// When the system grants no further thread.
     pub fn stderr() -> io::Result<Self> {
-        Self::start(Box::new(io::stderr()), Shape::of_stderr())
+        Self::start(Box::new(io::stderr()), Shape::of(&io::stderr()))
     }
 
     fn start(out: Box<dyn Write + Send>, shape: Shape) -> io::Result<Self> {
@@ -67,15 +67,15 @@ impl Sink {
 }
 
 impl Shape {
-    /// [`Shape::Journal`] when stderr is connected to systemd's journal, as `JOURNAL_STREAM` says
+    /// [`Shape::Journal`] when `output` is connected to systemd's journal, as `JOURNAL_STREAM` says
     /// (systemd.exec(5)): device and inode, because the variable is inherited by children whose
-    /// stderr goes elsewhere.
+    /// output goes elsewhere.
     #[must_use]
-    pub fn of_stderr() -> Self {
+    pub fn of(output: &impl AsFd) -> Self {
         let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
-        let file = io::stderr().as_fd().try_clone_to_owned().map(File::from);
+        let file = output.as_fd().try_clone_to_owned().map(File::from);
         let metadata = file.and_then(|file| file.metadata());
-        let is_journal = metadata.is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()));
+        let is_journal = metadata.is_ok_and(|it| stream == format!("{}:{}", it.dev(), it.ino()));
         if is_journal { Self::Journal } else { Self::Timed }
     }
 }
