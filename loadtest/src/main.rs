@@ -11,6 +11,7 @@ mod clock;
 mod cpu;
 mod peak;
 mod report;
+mod run;
 mod target;
 mod wire;
 
@@ -22,19 +23,21 @@ struct Arguments {
     command: Command,
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 measured; 1 the server answered wrongly or could not be reached; 2 wrong usage.";
+const EXIT_CODES: &str = "Exit codes: 0 measured; 1 could not measure, or peak was answered wrongly; 2 wrong usage; \
+     4 a --fail-if condition holds.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Finds input/output ceilings with one raw io_uring thread; pin it yourself (taskset)
     Peak(peak::Options),
+    /// Plays clients that come and change their passwords, and measures how they fare
+    Run(run::Options),
 }
 
 fn main() -> ExitCode {
-    let Command::Peak(options) = Arguments::parse().command;
-    match peak::run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => report::complain(&fault),
-    }
+    let done = match Arguments::parse().command {
+        Command::Peak(options) => peak::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Run(options) => run::run(&options),
+    };
+    done.unwrap_or_else(|fault| report::complain(&fault))
 }

@@ -19,6 +19,16 @@ pub(crate) fn is_reply(line: &[u8], codes: &[&[u8; 3]]) -> bool {
         && !text.iter().any(u8::is_ascii_control)
 }
 
+/// Whether `line` is a well-formed refusal, of any code from 400 to 599.
+pub(crate) fn is_refusal(line: &[u8]) -> bool {
+    match line.first_chunk::<3>() {
+        Some(code @ [b'4' | b'5', tens, ones]) if tens.is_ascii_digit() && ones.is_ascii_digit() => {
+            is_reply(line, &[code])
+        }
+        Some(_) | None => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,6 +38,16 @@ mod tests {
         assert_eq!(line_bytes(b"200 a\r\n300"), Some(7));
         assert_eq!(line_bytes(b"200 a\n"), None);
         assert_eq!(line_bytes(b"200 a\r"), None);
+    }
+
+    #[test]
+    fn refusals_are_replies_with_a_four_or_a_five() {
+        for line in [&b"515 no\r\n"[..], b"421 later\r\n"] {
+            assert!(is_refusal(line), "{line:?}");
+        }
+        for line in [&b"200 ok\r\n"[..], b"\r\n", b"5xx no\r\n", b"500-no\r\n", b"500 no"] {
+            assert!(!is_refusal(line), "{line:?}");
+        }
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Meter {
             let machine_ns = to.1.saturating_sub(from.1) as f64;
             report.real("server_cpu_share", server_ns / window_ns);
             report.real("server_cpu_ns_per_op", server_ns / self.ops as f64);
-            report.real("others_cpu_share", (machine_ns - server_ns).max(0.0) / window_ns - own_share);
+            report.real("others_cpu_share", ((machine_ns - server_ns) / window_ns - own_share).max(0.0));
         }
         Ok(())
     }
