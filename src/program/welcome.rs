@@ -55,7 +55,7 @@ fn told(postmaster: &AccountName, password: &str) -> String {
     let rows = [
         format!("The domain {} is set up, with its administrator.", postmaster.domain()),
         String::new(),
-        format!("    password of {postmaster}: {password}"),
+        format!("    {postmaster} password: {password}"),
         String::new(),
         "It is shown only now, and can be changed like any other.".to_owned(),
     ];
@@ -72,7 +72,7 @@ mod tests {
     fn the_password_ends_its_line() {
         let postmaster = AccountName::parse("postmaster@localhost").unwrap();
         let text = told(&postmaster, "abcde-fghij");
-        assert!(text.lines().any(|line| line.trim() == "password of postmaster@localhost: abcde-fghij"), "{text}");
+        assert!(text.lines().any(|line| line.trim() == "postmaster@localhost password: abcde-fghij"), "{text}");
         assert_eq!(text.lines().next(), text.lines().last());
     }
 }
