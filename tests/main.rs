@@ -3,5 +3,13 @@
 //! `tests/run` fetches what the live tests need and runs them all.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::disallowed_methods, reason = "tests wait for servers and guard against hanging")]
 
+mod channels;
+mod clients;
+mod differential;
+mod durability;
 mod house;
+mod lifecycle;
+mod transcript;
+mod world;

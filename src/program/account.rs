@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::path::Path;
 
 use keyturn::auth::Verifier;
-use keyturn::directory::Account;
+use keyturn::directory::{Account, DirectoryFault};
 use keyturn::model::{AccountName, DomainName, NameFault};
 use keyturn::notation::{Dictionary, Timestamp};
 
@@ -66,9 +66,17 @@ pub(crate) fn domain(action: &DomainCommand, path: &Path, source: &Source) -> Re
 
 fn add(data: &Data, path: &Path, name: &str, arguments: PasswordArguments) -> Result<String, Failure> {
     let name = account_name(data, name)?;
+    let is_founded = data.directory.is_founded()?;
+    if is_founded {
+        // Nobody types a password twice to be told that the name is taken.
+        data.directory.accounts(name.domain(), None, 1)?;
+        if data.directory.account(&name)?.is_some() {
+            return Err(DirectoryFault::NameTaken(name).into());
+        }
+    }
     // The password is had first: when that fails, nothing has been made.
     let password = NewPassword::obtain(arguments, &name, data.config.live.password_bytes_min)?;
-    if name == data.postmaster()? && !data.directory.is_founded()? {
+    if name == data.postmaster()? && !is_founded {
         data.found(&password.secret)?;
     } else {
         welcome::found(data, path)?;

@@ -202,7 +202,7 @@ fn available_kib() -> Option<u64> {
 fn check_memory(cost: Argon2idCost, workers: usize, available_kib: Option<u64>) -> Check {
     const NAME: &str = "memory";
     let needed_kib = u64::from(cost.m_kib).saturating_mul(u64::try_from(workers).unwrap_or(u64::MAX));
-    let needed = format!("{} MiB for {workers} hashing threads", needed_kib >> 10);
+    let needed = format!("{} MiB for {workers} hashing threads", needed_kib.div_ceil(1024));
     match available_kib {
         Some(available) if available < needed_kib => Check::bad(
             NAME,

@@ -35,9 +35,7 @@ pub(crate) fn serve(path: &Path, source: &Source) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
     event!(target: "SYSTEM", MAJOR, "keyturn {version} is starting, data in {}", path.display());
     let result = run(&data, path, source, &log, &mut signals);
-    if let Err(failure) = &result {
-        event!(target: "SYSTEM", FAILURE, "keyturn cannot start: {}", failure.text);
-    }
+    // The log ends before the message of a failure begins.
     log.sink.flush();
     result
 }

@@ -363,6 +363,8 @@ mod tests {
             play.line("NEWPASS new");
             assert_eq!(play.tell(Event::Changed(ChangeOutcome::Conflict)), format!("ChangedElsewhere{then}"));
             assert!(!play.session.is_authenticated());
+            let after = if then.is_empty() { "UserFirst" } else { "" };
+            assert_eq!(play.line("PASS new"), after, "the name is forgotten with the proof");
         }
     }
 

@@ -83,9 +83,9 @@ fn of_two_changes_on_one_proven_password_exactly_one_happens() {
         let world = World::new();
         let service = world.start(SETTINGS);
         let passwords = [format!("left {round}"), format!("right {round}")];
-        for (session, password) in passwords.iter().enumerate() {
-            let queued = service.submit(change(world.proof(), password), &world.ticket(session as u64));
-            assert!(queued.is_none());
+        let proofs = [world.proof(), world.proof()];
+        for (session, (password, proof)) in passwords.iter().zip(proofs).enumerate() {
+            assert!(service.submit(change(proof, password), &world.ticket(session as u64)).is_none());
         }
         let answers = world.answers(2);
         let mut kinds = [kind(&answers[0].1), kind(&answers[1].1)];
@@ -102,12 +102,10 @@ fn of_two_changes_on_one_proven_password_exactly_one_happens() {
 fn a_change_is_refused_before_it_costs_a_hash() {
     let world = World::new();
     let service = world.start(SETTINGS);
-    let check = |password: &str, expected: NewPasswordRefusal| match changed(&world, &service, world.proof(), password)
-    {
-        ChangeOutcome::Refused(proof, refusal) => {
-            assert_eq!((proof.account(), refusal), (&postmaster(), expected));
-        }
-        other => panic!("{other:?} for {password}"),
+    let check = |password: &str, expected: NewPasswordRefusal| {
+        let outcome = changed(&world, &service, world.proof(), password);
+        let ChangeOutcome::Refused(proof, refusal) = outcome else { panic!("{password} is taken") };
+        assert_eq!((proof.account(), refusal), (&postmaster(), expected));
     };
     check("abc", NewPasswordRefusal::TooShort { bytes_min: 4 });
     check("POSTmaster", NewPasswordRefusal::SameAsName);

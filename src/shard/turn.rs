@@ -218,7 +218,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(slot).filter(|connection| connection.key() == key) else {
             return;
         };
-        if step(connection, &mut self.ring, &mut self.desk) == After::Again {
+        if step(connection, &mut self.ring, &mut self.desk) == After::Again && connection.wait_its_turn() {
             self.again.push(key);
         }
         connection.settle(&mut self.ring, &mut self.desk);
@@ -347,7 +347,7 @@ impl Shard {
         // Those who use up this turn's share too are put back for the next.
         let again = std::mem::take(&mut self.again);
         for key in again {
-            self.move_connection(key, |connection, _, desk| connection.take_in(&[], desk));
+            self.move_connection(key, |connection, _, desk| connection.go_on(desk));
         }
     }
 

@@ -14,7 +14,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{
@@ -48,6 +48,8 @@ pub struct Embedded {
     database: Database,
     medium: Medium,
     cache_bytes: usize,
+    /// Held throughout a commit, and while the store is being closed to writing.
+    committing: Mutex<()>,
     /// Set once, by the first fault: why nothing is written any more.
     closed: OnceLock<String>,
     /// Opened after a fault, for what `database` then refuses to read.
@@ -111,27 +113,39 @@ impl Embedded {
         if found != FORMAT {
             return Err(OpenFault::new(path, OpenFaultKind::NewerFormat { found, known: FORMAT }));
         }
-        Ok(Self { database, medium, cache_bytes, closed: OnceLock::new(), view: OnceLock::new() })
+        Ok(Self {
+            database,
+            medium,
+            cache_bytes,
+            committing: Mutex::new(()),
+            closed: OnceLock::new(),
+            view: OnceLock::new(),
+        })
     }
 
-    /// Reads from the database, or, when that fails, from the view. Either shows what was last
-    /// reported as committed, or something later.
-    ///
-    /// A fault of reading closes the store to writing as well: redb writes nothing after one.
+    /// Reads from the database, or, when that fails, from the view. Either shows all that was
+    /// reported as committed.
     fn reading<T>(&self, read: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, ReadFault> {
         let error = match read(&self.database) {
             Ok(found) => return Ok(found),
             Err(error) => error,
         };
-        self.close_to_writing(&format!("reading failed: {error}"));
-        let view = self.view.get_or_init(|| {
-            let open = || -> Result<Database, redb::Error> {
-                Ok(Builder::new().set_cache_size(self.cache_bytes).create_with_backend(self.medium.view()?)?)
-            };
-            open().map_err(|error| error.to_string())
-        });
+        let view = self.view.get_or_init(|| self.open_view(&error).map_err(|error| error.to_string()));
         let view = view.as_ref().map_err(|error| ReadFault(error.clone()))?;
         read(view).map_err(|error| ReadFault(error.to_string()))
+    }
+
+    /// Opens the view after reading failed with `error`, and closes the store to writing, as redb
+    /// does by itself. A commit under way is waited for: it may still succeed, and then the view
+    /// must show it, or fail and give the better reason.
+    fn open_view(&self, error: &redb::Error) -> Result<Database, redb::Error> {
+        let _committing = self.lock_committing();
+        self.close_to_writing(&format!("reading failed: {error}"));
+        Ok(Builder::new().set_cache_size(self.cache_bytes).create_with_backend(self.medium.view()?)?)
+    }
+
+    fn lock_committing(&self) -> MutexGuard<'_, ()> {
+        self.committing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes the store to writing, for the first reason given.
@@ -219,6 +233,7 @@ impl Store for Embedded {
     ///
     /// A group of conflicts alone writes nothing and costs no sync.
     fn commit(&self, group: &[Transaction]) -> Result<Vec<Outcome>, CommitFault> {
+        let _committing = self.lock_committing();
         if let Some(why) = self.closed.get() {
             return Err(CommitFault::Closed(why.clone()));
         }

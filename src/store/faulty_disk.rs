@@ -1,7 +1,7 @@
 //! A disk in memory that fails on request and knows what would survive a power cut.
 
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::{io, mem};
 
 use redb::StorageBackend;
 
@@ -36,6 +36,8 @@ struct Platter {
     sync_count: usize,
     /// The operation that fails, counted as above; after it the disk works again.
     fails_at: Option<usize>,
+    /// Whether the next read fails, and only that.
+    read_fails: bool,
 }
 
 /// A handle to the disk; all copies are the same disk.
@@ -55,6 +57,11 @@ impl FaultyDisk {
     pub(super) fn fail_after(&self, operation_count: usize) {
         let mut platter = self.platter();
         platter.fails_at = Some(platter.operation_count + operation_count);
+    }
+
+    /// Lets the next read fail.
+    pub(super) fn fail_next_read(&self) {
+        self.platter().read_fails = true;
     }
 
     /// Whether the operation that was to fail has been reached.
@@ -120,7 +127,10 @@ impl StorageBackend for FaultyDisk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let platter = self.platter();
+        let mut platter = self.platter();
+        if mem::take(&mut platter.read_fails) {
+            return Err(io::Error::other("the disk was told to fail"));
+        }
         let start = usize::try_from(offset).unwrap();
         let bytes = platter.live.get(start..start + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(bytes);

@@ -6,8 +6,9 @@
 //! the file stays as it is for the real recovery at the next start.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
@@ -142,7 +143,7 @@ impl View {
 
 /// Splits the range of `length` bytes from `offset` at the borders of blocks: the offset of each
 /// block, the bytes of it that are meant, and how many were there before them.
-fn blocks(offset: u64, length: usize) -> impl Iterator<Item = (u64, std::ops::Range<usize>, usize)> {
+fn blocks(offset: u64, length: usize) -> impl Iterator<Item = (u64, Range<usize>, usize)> {
     let mut done = 0;
     std::iter::from_fn(move || {
         let at = offset + done as u64;
@@ -182,13 +183,12 @@ impl StorageBackend for View {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut private = self.private();
         for (block, range, before) in blocks(offset, data.len()) {
-            if !private.blocks.contains_key(&block) {
-                private.blocks.insert(block, self.medium_block(block)?);
-            }
-            if let Some(bytes) = private.blocks.get_mut(&block) {
-                let count = range.len();
-                bytes[range].copy_from_slice(&data[before..before + count]);
-            }
+            let bytes = match private.blocks.entry(block) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(self.medium_block(block)?),
+            };
+            let count = range.len();
+            bytes[range].copy_from_slice(&data[before..before + count]);
         }
         Ok(())
     }

@@ -136,6 +136,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// earlier ones. Returns one outcome per transaction. Blocks for the length of a sync.
     ///
     /// # Errors
-    /// [`CommitFault`]: after the first `Unknown` every later call is `Closed`.
+    /// [`CommitFault`]: after the first `Unknown` every later call is `Closed`. Reading does not
+    /// settle what became of an unknown group: it may appear, or vanish, when the store is opened
+    /// again.
     fn commit(&self, group: &[Transaction]) -> Result<Vec<Outcome>, CommitFault>;
 }

@@ -328,6 +328,20 @@ fn reads_go_on_after_a_fault_without_what_was_not_acknowledged() {
     assert!(fault_count > 4 && old_count > 2, "{fault_count} faults, {old_count} before the last sync");
 }
 
+/// A sector cannot be read, once. The reader that met it is answered all the same, and nothing is
+/// written any more to such a disk.
+#[test]
+fn a_fault_of_reading_closes_the_store_to_writing() {
+    let disk = FaultyDisk::default();
+    let store = Embedded::on_medium(medium::Medium::new(disk.clone()), 0, Path::new("test")).unwrap();
+    commit_one(&store, put(b"a", b"1"));
+    disk.fail_next_read();
+    assert_eq!(bytes_of(&store, b"a"), Some(b"1".to_vec()));
+    let fault = store.commit(&[put(b"a", b"2")]).unwrap_err();
+    assert!(matches!(&fault, CommitFault::Closed(why) if why.contains("told to fail")), "{fault:?}");
+    assert_eq!(bytes_of(&store, b"a"), Some(b"1".to_vec()));
+}
+
 #[test]
 fn a_new_file_belongs_to_its_owner_alone_and_is_not_opened_twice() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,7 +1,8 @@
 //! House rules: what the code looks like and where things live, kept by tests.
 
 mod layers;
-mod source;
+mod replies;
+pub(crate) mod source;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,6 +12,7 @@ use self::source::{Source, collect, identifiers, item_end, root, rust_files};
 /// Folders that may hold `unsafe`, with the reason.
 const UNSAFE: &[(&str, &str)] = &[
     ("src/ring/", "the kernel shares memory with us there"),
+    ("loadtest/src/peak/", "the load generator's own ring"),
     ("src/auth/argon2id/", "vector instructions, and memory advised to the kernel"),
 ];
 

@@ -1,0 +1,179 @@
+//! The real program, as a process of its own, with a data folder of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::client::{Client, PATIENCE};
+
+/// A place for a program to live in: a data folder and a configuration file.
+pub(crate) struct Home {
+    folder: TempDir,
+    /// Where the server listens.
+    pub(crate) address: SocketAddr,
+}
+
+impl Home {
+    /// An empty one. Hashes cost next to nothing; `more` is put at the top of the configuration.
+    pub(crate) fn new(dialect: &str, more: &str) -> Self {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let home = Self { folder, address: free_address() };
+        home.configure(&home.configuration(dialect, more));
+        home
+    }
+
+    /// A configuration for this place.
+    pub(crate) fn configuration(&self, dialect: &str, more: &str) -> String {
+        let listener = format!("[[listener]]\naddress = \"{}\"\ndialect = \"{dialect}\"\n", self.address);
+        let cost = "[argon2id]\nm_kib = 64\nt = 1\np = 1\n";
+        format!("main_domain = \"{}\"\n{more}\n{cost}{listener}", super::MAIN_DOMAIN)
+    }
+
+    /// Writes the configuration file.
+    pub(crate) fn configure(&self, text: &str) {
+        std::fs::write(self.config_path(), text).unwrap();
+    }
+
+    pub(crate) fn config_path(&self) -> PathBuf {
+        self.folder.path().join("keyturn.toml")
+    }
+
+    pub(crate) fn data_path(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Starts the server and returns when it greets.
+    pub(crate) fn serve(&self) -> Program {
+        let mut program = self.spawn();
+        let begun = Instant::now();
+        loop {
+            if let Ok(mut client) = Client::try_connect(self.address) {
+                assert!(client.line().starts_with("200 "));
+                return program;
+            }
+            if let Some(status) = program.child.try_wait().unwrap() {
+                panic!("the server ended with {status}: {}", program.said());
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server does not listen: {}", program.said());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Starts the server and returns at once.
+    pub(crate) fn spawn(&self) -> Program {
+        let mut command = self.command(&["serve"]);
+        Program::new(command.arg("--config").arg(self.config_path()))
+    }
+
+    /// Runs another of the program's commands on this place, with `input` for it to read.
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// Adds an account.
+    pub(crate) fn add_account(&self, name: &str, password: &str) {
+        let output = self.run(&["account", "add", name, "--password-stdin"], &format!("{password}\n"));
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyturn"));
+        command.current_dir(self.folder.path()).args(arguments);
+        command.arg("--data").arg(self.data_path());
+        command
+    }
+}
+
+/// A server process; killed when dropped.
+pub(crate) struct Program {
+    child: Child,
+    lines: Receiver<String>,
+    heard: Vec<String>,
+}
+
+impl Program {
+    fn new(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let pipes: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for pipe in pipes {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    // Nobody may be listening any more.
+                    drop(sender.send(line));
+                }
+            });
+        }
+        Self { child, lines, heard: Vec::new() }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Kills it, at once.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Returns when it has ended by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server does not end: {}", self.said());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits for a line that holds `text`, on either of its outputs, and returns it.
+    pub(crate) fn await_line(&mut self, text: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    self.heard.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(_) => panic!("it never said '{text}', but:\n{}", self.said()),
+            }
+        }
+    }
+
+    /// All it has said so far.
+    pub(crate) fn said(&mut self) -> String {
+        self.heard.extend(self.lines.try_iter());
+        self.heard.join("\n")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A port that nobody uses now.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
