@@ -39,7 +39,8 @@ Examples:
 
 const ACCOUNT_EXAMPLES: &str = "\
 These commands work on the data directory itself: stop the server that uses it first. A name without
-a domain is completed with the main domain.
+a domain is completed with the main domain. The first account that is added to a new directory names
+its main domain, unless the configuration does.
 
 Examples:
   keyturn account add alice@example.com
@@ -48,7 +49,8 @@ Examples:
   keyturn account list example.com";
 
 const DOMAIN_EXAMPLES: &str = "\
-These commands work on the data directory itself: stop the server that uses it first.
+These commands work on the data directory itself: stop the server that uses it first. The first
+domain that is added to a new directory is its main domain, unless the configuration names one.
 
 Examples:
   keyturn domain add example.com

@@ -30,7 +30,7 @@ use super::welcome;
 pub(crate) fn serve(path: &Path, source: &Source) -> Result<(), Failure> {
     // Before any thread: a signal that arrives during the start waits here.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).map_err(Failure::failed)?;
-    let data = Data::open(path, source, Absent::Create)?;
+    let data = Data::open(path, source, Absent::Create { main_domain: None })?;
     let log = Log::start(data.config.live.log_level)?;
     let version = env!("CARGO_PKG_VERSION");
     event!(target: "SYSTEM", MAJOR, "keyturn {version} is starting, data in {}", path.display());
