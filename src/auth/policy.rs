@@ -1,11 +1,31 @@
 //! Which new passwords may be used.
 
 use super::Recognizer;
-use crate::model::{Authenticated, NewPasswordRefusal, Secret};
+use crate::model::{AccountName, Authenticated, NewPasswordRefusal, Secret};
 
-/// Checks everything about a new password that needs neither a hash nor the store: that it has
-/// at least `bytes_min` bytes, is not the account's name (bare or with its domain, in any letter
-/// case), and is not the password that `proof` was given for.
+/// Checks what can be said of a new password without knowing the old one: that it has at least
+/// `bytes_min` bytes, and is not the account's name (bare or with its domain, in any letter case).
+///
+/// # Errors
+/// The first [`NewPasswordRefusal`] that applies, in that order.
+pub fn check_given_password(
+    account: &AccountName,
+    secret: &Secret,
+    bytes_min: usize,
+) -> Result<(), NewPasswordRefusal> {
+    let bytes = secret.expose();
+    if bytes.len() < bytes_min {
+        return Err(NewPasswordRefusal::TooShort { bytes_min });
+    }
+    let is = |name: &str| bytes.eq_ignore_ascii_case(name.as_bytes());
+    if is(account.local()) || is(&account.to_string()) {
+        return Err(NewPasswordRefusal::SameAsName);
+    }
+    Ok(())
+}
+
+/// Checks everything about a new password that needs neither a hash nor the store: as
+/// [`check_given_password`], and that it is not the password that `proof` was given for.
 ///
 /// # Errors
 /// The first [`NewPasswordRefusal`] that applies, in that order.
@@ -15,15 +35,7 @@ pub fn check_new_password(
     recognizer: &Recognizer,
     bytes_min: usize,
 ) -> Result<(), NewPasswordRefusal> {
-    let bytes = secret.expose();
-    if bytes.len() < bytes_min {
-        return Err(NewPasswordRefusal::TooShort { bytes_min });
-    }
-    let account = proof.account();
-    let is = |name: &str| bytes.eq_ignore_ascii_case(name.as_bytes());
-    if is(account.local()) || is(&account.to_string()) {
-        return Err(NewPasswordRefusal::SameAsName);
-    }
+    check_given_password(proof.account(), secret, bytes_min)?;
     if recognizer.is_same(proof, secret) {
         return Err(NewPasswordRefusal::SameAsOld);
     }
@@ -33,7 +45,6 @@ pub fn check_new_password(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::AccountName;
 
     fn check(new: &str, bytes_min: usize) -> Result<(), NewPasswordRefusal> {
         let recognizer = Recognizer::new();

@@ -1,22 +1,50 @@
-//! The configuration file: text in, a checked [`Config`] or every problem at once out
-//! (interface agreed; the implementation belongs to the config writer).
+//! The configuration file: text in, a checked [`Config`] or every problem at once out.
+//!
+//! The file is TOML (version 1.1). It is parsed before any thread starts and shared read-only; no
+//! other module parses or defaults anything. Every key has a default that runs safely, so an
+//! empty text is a valid file. Printing a [`Config`] gives a text that parses back to it.
+//!
+//! Knows nothing of the running server: what of a changed file needs a restart is said by
+//! [`Config::difference`], acting on it is the caller's business.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 use crate::model::{Argon2idCost, Dialect, DomainName};
 
+mod difference;
+mod fields;
+mod parse;
+mod print;
+
+pub use difference::Difference;
+
+/// The port a listener has when nothing else is said: CommuniGate Pro's own choice where port 106
+/// is taken, and one that needs no privilege.
+pub const DEFAULT_PORT: u16 = 8106;
+
+/// The commented file that says in full what no file means; `keyturn print config` prints it.
+pub const DEFAULT_FILE: &str = include_str!("../dist/keyturn.toml");
+
 /// Everything an operator can set. What may change while running is in [`Live`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The domain of bare login names, and where `postmaster` lives.
+    /// Key `main_domain`: the domain of bare login names, and where `postmaster` lives. Default:
+    /// the one that the data directory was set up with; at the first start `localhost`, not the
+    /// name of the host, which may be another one at the next start.
     pub main_domain: DomainName,
-    /// Shards to run; `None`: one per CPU the process may use.
+    /// Key `shards`: how many cores serve clients, 1 to 1024. Default `None`: one per CPU the
+    /// process may use.
     pub shards: Option<NonZeroU16>,
-    /// What a new password's hash costs.
+    /// Table `[argon2id]`: what a new password's hash costs. Default: 19456 KiB, 2 passes, 1 lane.
+    /// `m_kib` is 8 per lane (RFC 9106, section 3.1) to 1048576, because every hashing thread
+    /// holds that much memory all the time; `t` is at least 1, and `m_kib * t` at most 4194304,
+    /// because that is what one login may cost; `p` is 1 to 16.
     pub argon2id: Argon2idCost,
-    /// Where to listen, at least one.
+    /// Tables `[[listener]]`: where to listen, at least one. Default: `127.0.0.1:8106`, dialect
+    /// `communigate`.
     pub listeners: Vec<Listener>,
     /// What a running server takes over on SIGHUP.
     pub live: Live,
@@ -25,39 +53,334 @@ pub struct Config {
 /// One place to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// Address and port; port 0 lets the system choose (for tests).
+    /// Key `address`: IP address and port; port 0 lets the system choose (for tests).
     pub address: SocketAddr,
-    /// Which family of servers to behave like.
+    /// Key `dialect`: which family of servers to behave like. Default `communigate`.
     pub dialect: Dialect,
-    /// Completes bare login names here; `None`: the main domain.
+    /// Key `domain`: completes bare login names here. Default `None`: the main domain.
     pub domain: Option<DomainName>,
-    /// Leaves the version out of the greeting.
+    /// Key `hide_version`: leaves the version out of the greeting. Default false.
     pub hide_version: bool,
 }
 
 /// What a running server takes over on SIGHUP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
-    /// Simultaneous sessions over all shards; 0 closes the listeners.
+    /// Key `channels`: simultaneous sessions over all shards, 0 to 1000000; 0 closes the
+    /// listeners. Default 1000.
     pub channels: u32,
-    /// Simultaneous sessions from one address; 0: no limit.
+    /// Key `connections_per_address`: simultaneous sessions from one address, 0 to 1000000.
+    /// Default 0: no limit.
     pub connections_per_address: u32,
-    /// How long a session may send nothing.
+    /// Key `idle_seconds`: how long a session may send nothing, 1 to 86400. Default 300; clients
+    /// of CommuniGate Pro count on no less.
     pub idle: Duration,
-    /// How long a client may take to log in.
+    /// Key `login_seconds`: how long a client may take to log in, 1 to 86400. Default 60.
     pub login: Duration,
-    /// How long a client may take over one line.
+    /// Key `line_seconds`: how long a client may take over one line, 1 to 86400. Default 30.
     pub line: Duration,
-    /// How long a stopping server lets sessions finish.
+    /// Key `drain_seconds`: how long a stopping server lets sessions finish, 0 to 3600.
+    /// Default 10.
     pub drain: Duration,
-    /// Failed logins after which a session is closed.
+    /// Key `failures_max`: failed logins after which a session is closed, 1 to 100. Default 3.
     pub failures_max: u8,
-    /// How long the reply to a failed login is held back.
+    /// Key `failed_reply_delay_ms`: how long the reply to a failed login is held back, 0 to
+    /// 60000. Default 1000.
     pub failed_reply_delay: Duration,
-    /// Least length of a new password, in bytes.
+    /// Key `password_length_min`: least length of a new password in bytes, 1 to 1024 (a longer
+    /// one is never accepted). Default 8.
     pub password_bytes_min: usize,
-    /// Jobs that may wait before the hashing pool.
+    /// Key `queue_length_max`: jobs that may wait before the hashing pool, 1 to 1000000. A job
+    /// beyond that is refused at once. Default 1024.
     pub queue_length_max: usize,
-    /// System Log level, 0 (crashes only) to 5 (all info).
+    /// Key `log_level`: System Log level, 0 (crashes only) to 5 (all info). Default 3 (problems).
     pub log_level: u8,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            main_domain: DomainName::parse("localhost").unwrap_or_else(|_| unreachable!("it has letters only")),
+            shards: None,
+            argon2id: Argon2idCost::default(),
+            listeners: vec![Listener::at(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)))],
+            live: Live::default(),
+        }
+    }
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            channels: 1000,
+            connections_per_address: 0,
+            idle: Duration::from_secs(300),
+            login: Duration::from_secs(60),
+            line: Duration::from_secs(30),
+            drain: Duration::from_secs(10),
+            failures_max: 3,
+            failed_reply_delay: Duration::from_secs(1),
+            password_bytes_min: 8,
+            queue_length_max: 1024,
+            log_level: 3,
+        }
+    }
+}
+
+impl Listener {
+    /// A listener at `address` with every other key at its default.
+    #[must_use]
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, dialect: Dialect::default(), domain: None, hide_version: false }
+    }
+}
+
+impl Config {
+    /// Reads the text of a configuration file; keys it leaves out have their defaults.
+    ///
+    /// # Errors
+    /// Every [`ConfigError`] there is, in the order of the file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use keyturn::config::Config;
+    ///
+    /// assert_eq!(Config::parse(""), Ok(Config::default()));
+    /// let errors = Config::parse("chanels = 20\nidle_seconds = 0").unwrap_err();
+    /// assert_eq!(errors[0].to_string(), "line 1: chanels: is not a key; `channels` is");
+    /// assert_eq!(errors[1].to_string(), "line 2: idle_seconds: must be 1 to 86400, not 0");
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, Vec<ConfigError>> {
+        Self::default().parse_over(text)
+    }
+
+    /// As [`Config::parse`], but keys that `text` leaves out are as in `self`.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub fn parse_over(&self, text: &str) -> Result<Self, Vec<ConfigError>> {
+        parse::parse(text, self)
+    }
+
+    /// What changes from `self` to `new`, the keys in the order of the file.
+    #[must_use]
+    pub fn difference(&self, new: &Self) -> Difference {
+        Difference::between(self, new)
+    }
+}
+
+/// One thing that is wrong with a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConfigError {
+    /// Where, counted from 1.
+    pub line: usize,
+    /// The key, with its table and a dot before it where it has one; `syntax` when the text is
+    /// not TOML.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub why: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}: {}", self.line, self.field, self.why)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX};
+
+    /// The errors of `text`, as an operator sees them.
+    fn check(text: &str, errors: &[&str]) {
+        let found = Config::parse(text).expect_err(text);
+        let found: Vec<String> = found.iter().map(ConfigError::to_string).collect();
+        assert_eq!(found, errors, "in {text}");
+    }
+
+    #[test]
+    fn the_printed_default_file_is_the_default() {
+        assert_eq!(Config::parse(DEFAULT_FILE), Ok(Config::default()));
+    }
+
+    #[test]
+    fn the_default_file_names_every_key() {
+        let full = Config {
+            shards: NonZeroU16::new(4),
+            listeners: vec![Listener {
+                domain: DomainName::parse("example.com").ok(),
+                ..Listener::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)))
+            }],
+            ..Config::default()
+        };
+        for line in full.to_string().lines().filter(|line| line.contains(" = ")) {
+            let key = line.split(" = ").next().unwrap();
+            let told = |l: &str| l.trim_start_matches("# ").starts_with(&format!("{key} = "));
+            assert!(DEFAULT_FILE.lines().any(told), "{key} is not in the default file");
+        }
+    }
+
+    #[test]
+    fn every_problem_is_reported_with_its_line() {
+        check(
+            "main_domain = \"exa mple\"\nchannels = -1\nchanels = 5\n\nshards = 0\nidle_seconds = \"5\"\n\
+             [argon2id]\nm_kib = 7\n[[listener]]\naddress = \"localhost:106\"\ndialect = \"pop\"\n[[listener]]\nhide_version = 1\n",
+            &[
+                "line 1: main_domain: a name has letters, digits, '_', '-' and '.', not ' '",
+                "line 2: channels: must be 0 to 1000000, not -1",
+                "line 3: chanels: is not a key; `channels` is",
+                "line 5: shards: must be 1 to 1024, not 0",
+                "line 6: idle_seconds: must be a whole number, not a text",
+                "line 8: argon2id.m_kib: must be 8 to 1048576, not 7",
+                "line 10: listener.address: must be ADDRESS:PORT, such as \"127.0.0.1:8106\"; host names are not looked up",
+                "line 11: listener.dialect: must be \"communigate\" or \"poppassd\", not \"pop\"",
+                "line 12: listener.address: is missing",
+                "line 13: listener.hide_version: must be true or false, not a whole number",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_misplaced_key_is_told_its_place() {
+        check(
+            "m_kib = 8\naddress = \"127.0.0.1:1\"\nwhatever = 1\n[argon2id]\nfailures_max = 2\n",
+            &[
+                "line 1: m_kib: is not a key here; `m_kib` belongs under [argon2id]",
+                "line 2: address: is not a key here; `address` belongs under [[listener]]",
+                "line 3: whatever: is not a key",
+                "line 5: argon2id.failures_max: is not a key here; `failures_max` belongs above the first [table]",
+            ],
+        );
+    }
+
+    #[test]
+    fn listeners_must_be_distinct_tables_with_ports() {
+        let listener = |address: &str| format!("[[listener]]\naddress = \"{address}\"\n");
+        check(
+            &[listener("[::1]:106"), listener("127.0.0.1:106"), listener("[::1]:106")].concat(),
+            &["line 6: listener.address: [::1]:106 is listened on twice"],
+        );
+        check(
+            &listener("::1"),
+            &["line 2: listener.address: has no port: must be ADDRESS:PORT, such as \"[::1]:8106\""],
+        );
+        check(
+            "[listener]\naddress = \"127.0.0.1:1\"\n",
+            &["line 1: listener: must be tables, each written [[listener]], not a table"],
+        );
+        check("listener = []", &["line 1: listener: must not be empty; leave it out to have the default"]);
+        assert!(Config::parse(&[listener("127.0.0.1:0"), listener("127.0.0.1:0")].concat()).is_ok());
+    }
+
+    #[test]
+    fn mistakes_of_syntax_and_of_meaning_are_reported_together() {
+        let errors = Config::parse("channels = = 5\nshards = 0\nfailures_max = 3\nfailures_max = 4\n").unwrap_err();
+        let places: Vec<(usize, &str)> = errors.iter().map(|e| (e.line, e.field.as_str())).collect();
+        assert_eq!(places, [(1, "syntax"), (2, "shards"), (4, "syntax")]);
+    }
+
+    #[test]
+    fn what_a_lane_needs_is_counted() {
+        check("[argon2id]\nm_kib = 31\np = 4", &["line 2: argon2id.m_kib: must be 32 to 1048576, not 31"]);
+    }
+
+    #[test]
+    fn what_one_hash_may_cost_is_limited() {
+        check("[argon2id]\nm_kib = 1048577", &["line 2: argon2id.m_kib: must be 8 to 1048576, not 1048577"]);
+        let t_max = ARGON2ID_KIB_WRITTEN_MAX / u64::from(ARGON2ID_M_KIB_MAX);
+        let file = |t: u64| format!("[argon2id]\nt = {t}\nm_kib = {ARGON2ID_M_KIB_MAX}");
+        assert!(Config::parse(&file(t_max)).is_ok());
+        check(&file(t_max + 1), &["line 2: argon2id.t: must be 1 to 4, not 5"]);
+    }
+
+    #[test]
+    fn keys_left_out_are_as_in_what_is_parsed_over() {
+        let base = Config { main_domain: DomainName::parse("example.com").unwrap(), ..Config::default() };
+        let over = |text| base.parse_over(text).unwrap().main_domain.to_string();
+        assert_eq!(over(""), "example.com");
+        assert_eq!(over("main_domain = \"example.org\""), "example.org");
+    }
+
+    #[test]
+    fn a_difference_says_which_keys_wait_for_a_restart() {
+        let old = Config::default();
+        let new = Config::parse("shards = 2\nchannels = 5\nlog_level = 2\n[argon2id]\nt = 3\n").unwrap();
+        let difference = old.difference(&new);
+        assert_eq!(difference.live, ["channels: 1000 -> 5", "log_level: 3 -> 2"]);
+        assert_eq!(difference.restart, ["shards", "argon2id"]);
+        assert!(old.difference(&old).is_empty());
+    }
+
+    prop_compose! {
+        fn any_live()(
+            (channels, connections_per_address) in (0..=1_000_000u32, 0..=1_000_000u32),
+            (idle, login, line, drain) in (1..=86_400u64, 1..=86_400u64, 1..=86_400u64, 0..=3_600u64),
+            (failures_max, delay_ms) in (1..=100u8, 0..=60_000u64),
+            password_bytes_min in 1..=1024usize,
+            queue_length_max in 1..=1_000_000usize,
+            log_level in 0..=5u8,
+        ) -> Live {
+            Live {
+                channels, connections_per_address, failures_max, password_bytes_min, queue_length_max, log_level,
+                idle: Duration::from_secs(idle),
+                login: Duration::from_secs(login),
+                line: Duration::from_secs(line),
+                drain: Duration::from_secs(drain),
+                failed_reply_delay: Duration::from_millis(delay_ms),
+            }
+        }
+    }
+
+    fn any_domain() -> impl Strategy<Value = DomainName> {
+        "[a-z0-9_-]{1,20}(\\.[a-z0-9_-]{1,20}){0,3}".prop_map(|text| DomainName::parse(&text).unwrap())
+    }
+
+    prop_compose! {
+        fn any_config()(
+            main_domain in any_domain(),
+            shards in proptest::option::of(1..=1024u16),
+            p in 1..=16u32,
+            (m_kib, t) in (128..=1_048_576u32).prop_flat_map(|m_kib| (Just(m_kib), 1..=4_194_304 / m_kib)),
+            ports in proptest::collection::btree_set(1..=u16::MAX, 1..4),
+            ip in any::<std::net::IpAddr>(),
+            poppassd in any::<bool>(),
+            hide_version in any::<bool>(),
+            domain in proptest::option::of(any_domain()),
+            live in any_live(),
+        ) -> Config {
+            let dialect = if poppassd { Dialect::Poppassd } else { Dialect::Communigate };
+            let listener = |port| Listener {
+                address: SocketAddr::new(ip, port), dialect, domain: domain.clone(), hide_version,
+            };
+            Config {
+                main_domain,
+                shards: shards.and_then(NonZeroU16::new),
+                argon2id: Argon2idCost { m_kib, t, p },
+                listeners: ports.into_iter().map(listener).collect(),
+                live,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_config_parses_back_to_itself(config in any_config()) {
+            prop_assert_eq!(crate::auth::argon2id::check_cost(config.argon2id), Ok(()));
+            prop_assert_eq!(Config::parse(&config.to_string()), Ok(config));
+        }
+
+        #[test]
+        fn no_text_panics_the_parser(text in "[\\[\\]a-z0-9_=\" .\n{},#-]{0,80}") {
+            if let Err(errors) = Config::parse(&text) {
+                prop_assert!(!errors.is_empty());
+                prop_assert!(errors.iter().all(|error| error.line >= 1));
+            }
+        }
+    }
 }

@@ -1,69 +1,180 @@
-//! Domains, accounts, their settings and inheritance, and the resolution of login names
-//! (interface agreed; the implementation belongs to the directory writer).
+//! Domains, accounts, their settings and inheritance, and the resolution of login names.
+//!
+//! A [`Directory`] reads from a store and says what to commit; it commits nothing itself, so that
+//! changes of many sessions can share one sync. Every change expects the revisions it was made
+//! from: of two made from the same state, one conflicts and is made anew or refused.
+//!
+//! Nothing is cached: each call reads the store, so an answer is never older than the call.
 
 use std::sync::Arc;
 
+mod account;
+mod administration;
+mod fault;
+mod keys;
+mod record;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use account::Account;
+pub use administration::Scope;
+pub use fault::DirectoryFault;
+
+use self::record::{AccountRecord, DomainRecord, RecordFault, ServerRecord};
 use crate::auth::Credentials;
 use crate::model::{AccountName, DomainName, LoginName};
-use crate::store::{ReadFault, Revision, Store, Transaction};
+use crate::store::{Expect, ReadFault, Revision, Store, Transaction, Write};
 
-/// An account as read from the store, with what it takes to change it.
-#[derive(Debug)]
-pub struct Account {
-    /// Its canonical name.
-    pub name: AccountName,
-    /// Of the record read.
-    pub revision: Revision,
-    /// Counts password changes: the revision of the commit... see `password_revision` in the
-    /// record header; starts at 1 and grows with each change, so a proof made for an older
-    /// password is recognised as stale whatever else was changed since.
-    pub password_revision: u64,
-    /// Its password verifiers.
-    pub credentials: Credentials,
-    // explicit settings dictionary, effective access ... (private)
-}
-
-impl Account {
-    /// Whether the effective settings let the account log in here (AccessModes, UseAppPassword).
-    pub fn may_log_in(&self) -> bool {
-        true
-    }
-    /// The effective `PWDAllowed`.
-    pub fn may_change_password(&self) -> bool {
-        true
-    }
-}
+/// Bytes of the text of one dictionary of settings.
+pub const SETTINGS_BYTES_MAX: usize = 256 << 10;
 
 /// The accounts and domains in a store.
 #[derive(Clone, Debug)]
 pub struct Directory {
-    _store: Arc<dyn Store>,
+    store: Arc<dyn Store>,
+    main_domain: DomainName,
 }
 
 impl Directory {
-    /// The directory in `store`.
-    pub fn new(store: Arc<dyn Store>, _main_domain: DomainName) -> Self {
-        Self { _store: store }
+    /// The directory in `store`; a bare login name belongs to `main_domain` where nothing else is
+    /// said.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, main_domain: DomainName) -> Self {
+        Self { store, main_domain }
     }
 
-    /// Finds the account that `login` names; a bare name is completed with `domain`, or with the main domain.
+    /// The main domain that the directory in `store` was founded with; `None` before that.
     ///
     /// # Errors
     /// [`ReadFault`] when the store fails.
-    pub fn resolve(&self, _login: &LoginName, _domain: Option<&DomainName>) -> Result<Option<Account>, ReadFault> {
-        Ok(None)
+    pub fn main_domain_of(store: &dyn Store) -> Result<Option<DomainName>, ReadFault> {
+        Ok(read_server(store)?.map(|(_, record)| record.main_domain))
+    }
+
+    /// Finds the account that `login` names: `user`, `user@domain` or `user%domain`, in any case,
+    /// by its own name or another one, in a domain by its own name or another one. A bare name is
+    /// completed with `domain`, or with the main domain.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn resolve(&self, login: &LoginName, domain: Option<&DomainName>) -> Result<Option<Account>, ReadFault> {
+        let Some((local, stated)) = split(login) else { return Ok(None) };
+        let domain = match stated.map(DomainName::parse) {
+            Some(Ok(domain)) => domain,
+            Some(Err(_)) => return Ok(None),
+            None => domain.unwrap_or(&self.main_domain).clone(),
+        };
+        let Some((domain, domain_record)) = self.find_domain(domain)? else { return Ok(None) };
+        let Ok(name) = AccountName::new(local, domain) else { return Ok(None) };
+        if let Some((revision, record)) = self.read_account(&name)? {
+            return self.complete(name, revision, record, domain_record).map(Some);
+        }
+        let Some(name) = self.read_account_alias(&name)? else { return Ok(None) };
+        match self.read_account(&name)? {
+            Some((revision, record)) => self.complete(name, revision, record, domain_record).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Reads the account of that canonical name.
     ///
     /// # Errors
     /// [`ReadFault`] when the store fails.
-    pub fn account(&self, _name: &AccountName) -> Result<Option<Account>, ReadFault> {
-        Ok(None)
+    pub fn account(&self, name: &AccountName) -> Result<Option<Account>, ReadFault> {
+        let Some((revision, record)) = self.read_account(name)? else { return Ok(None) };
+        let Some((_, domain)) = self.read_domain(name.domain())? else { return Ok(None) };
+        self.complete(name.clone(), revision, record, domain).map(Some)
     }
 
-    /// What to commit to give `account` new credentials, provided its record is still the one read.
-    pub fn change_password(&self, _account: &Account, _credentials: Credentials) -> Transaction {
-        Transaction::default()
+    /// What to commit to give `account` new credentials, provided that nothing about it has
+    /// changed since it was read. On a conflict read it again: if `password_revision` is still
+    /// the same, only other things changed, and the change may be tried anew.
+    #[must_use]
+    pub fn change_password(&self, account: &Account, credentials: Credentials) -> Transaction {
+        let mut record = account.to_record(credentials);
+        record.password_revision += 1;
+        replace(keys::account(&account.name), account.revision, record.encode())
+    }
+
+    /// The domain of that name or alias, with its canonical name.
+    fn find_domain(&self, name: DomainName) -> Result<Option<(DomainName, DomainRecord)>, ReadFault> {
+        if let Some((_, record)) = self.read_domain(&name)? {
+            return Ok(Some((name, record)));
+        }
+        let Some(image) = self.store.read(&keys::domain_alias(&name))? else { return Ok(None) };
+        let target = std::str::from_utf8(&image.bytes).ok().and_then(|text| DomainName::parse(text).ok());
+        let target = target.ok_or_else(|| unusable(&format!("the domain alias {name}"), RecordFault::Malformed))?;
+        Ok(self.read_domain(&target)?.map(|(_, record)| (target, record)))
+    }
+
+    /// The account that `alias` is another name of.
+    fn read_account_alias(&self, alias: &AccountName) -> Result<Option<AccountName>, ReadFault> {
+        let Some(image) = self.store.read(&keys::account_alias(alias))? else { return Ok(None) };
+        let local = std::str::from_utf8(&image.bytes).ok();
+        let name = local.and_then(|local| AccountName::new(local, alias.domain().clone()).ok());
+        name.map(Some).ok_or_else(|| unusable(&format!("the alias {alias}"), RecordFault::Malformed))
+    }
+
+    fn complete(
+        &self,
+        name: AccountName,
+        revision: Revision,
+        record: AccountRecord,
+        domain: DomainRecord,
+    ) -> Result<Account, ReadFault> {
+        let server = self.read_server()?.map(|(_, record)| record);
+        Ok(Account::new(name, revision, record, domain, server))
+    }
+
+    fn read_server(&self) -> Result<Option<(Revision, ServerRecord)>, ReadFault> {
+        read_server(&*self.store)
+    }
+
+    fn read_domain(&self, name: &DomainName) -> Result<Option<(Revision, DomainRecord)>, ReadFault> {
+        let Some(image) = self.store.read(&keys::domain(name))? else { return Ok(None) };
+        let record = DomainRecord::decode(&image.bytes);
+        record
+            .map(|record| Some((image.revision, record)))
+            .map_err(|fault| unusable(&format!("the domain {name}"), fault))
+    }
+
+    fn read_account(&self, name: &AccountName) -> Result<Option<(Revision, AccountRecord)>, ReadFault> {
+        let Some(image) = self.store.read(&keys::account(name))? else { return Ok(None) };
+        let record = AccountRecord::decode(&image.bytes, name.domain());
+        record
+            .map(|record| Some((image.revision, record)))
+            .map_err(|fault| unusable(&format!("the account {name}"), fault))
+    }
+}
+
+fn read_server(store: &dyn Store) -> Result<Option<(Revision, ServerRecord)>, ReadFault> {
+    let Some(image) = store.read(keys::SERVER)? else { return Ok(None) };
+    let record = ServerRecord::decode(&image.bytes);
+    record.map(|record| Some((image.revision, record))).map_err(|fault| unusable("the server", fault))
+}
+
+/// The local part of a login name and the domain it states. The last `@` separates them, and
+/// where there is none the last `%`, for clients that cut names at the `@`.
+fn split(login: &LoginName) -> Option<(&str, Option<&str>)> {
+    let text = std::str::from_utf8(login.as_bytes()).ok()?;
+    match text.rsplit_once('@').or_else(|| text.rsplit_once('%')) {
+        Some((local, domain)) => Some((local, Some(domain))),
+        None => Some((text, None)),
+    }
+}
+
+fn unusable(what: &str, fault: RecordFault) -> ReadFault {
+    ReadFault(match fault {
+        RecordFault::UnknownFormat => format!("the record of {what} was written by a later version of the program"),
+        RecordFault::Malformed => format!("the record of {what} is damaged"),
+    })
+}
+
+/// Writes `image` under `key`, provided that it holds what was written at `revision`.
+fn replace(key: Vec<u8>, revision: Revision, image: Vec<u8>) -> Transaction {
+    Transaction {
+        expect: vec![Expect { key: key.clone(), revision: Some(revision) }],
+        write: vec![Write::Put(key, image)],
     }
 }

@@ -1,13 +1,54 @@
-//! Sans-IO dialogues: bytes and events in, effects out.
+//! The password-change dialogue, without the network.
 //!
-//! Nothing here knows a socket, a clock, a store, a hash, a thread or a log.
+//! An [`Inbox`] cuts received bytes into lines, in place where it can. A [`Session`] is fed
+//! [`Event`]s, lines among them, and answers with [`Effect`]s, which are to be carried out in
+//! order. A [`Reply`] prints itself. Nothing here knows a socket, a clock, a store, a hash, a
+//! thread or a log; whoever drives a session has all of these and asks [`redacted`] how a line
+//! may be logged.
+//!
+//! One session holds at most one name or one proof, and the inbox at most one unfinished line and
+//! what its driver chose to keep. An idle session holds no memory apart from itself and that.
+//! Secrets leave in effects and are wiped wherever they were held.
+//!
+//! The states, and what moves a session between them:
+//!
+//! ```text
+//!                USER                PASS
+//!  ExpectUser --------> ExpectPass --------> Verifying --accepted--> ExpectNewPass <---------+
+//!    ^ ^ ^               |      ^             |     |                 |                      |
+//!    | | |               +-USER-+             |     | denied          | NEWPASS              |
+//!    | | +-------------- busy, fault ---------+     v                 v                      |
+//!    | +---------------- the delay has passed --- Denying           Changing --- changed, ---+
+//!    |                                                               |   |      refused, busy,
+//!    +-------------- changed elsewhere ------------------------------+   |      fault
+//!                                                                        +-- unknown --> Closed
+//! ```
+//!
+//! | in any state that awaits a line | |
+//! |---|---|
+//! | QUIT | replied to, then Closed |
+//! | NOOP, HELP | replied to, no move |
+//! | a line too long, a time limit, the server's end | one reply, then Closed, lingering |
+//! | anything else the state has no arrow for | a refusal, no move |
+//!
+//! Time limits and the server's end do not touch a session that is Verifying, Denying or
+//! Changing: what was asked for is answered with its outcome. `failures_max` failed logins lead
+//! from Denying to Closed.
+//!
+//! The dialects differ in their words (see [`Reply`]) and in one rule: of the poppassd family,
+//! *every* refusal is followed by a lingering close, as all classic servers do and one webmail
+//! client waits for. What is not a failure does not close: after a change, the session may go on.
 
 mod command;
+mod effect;
+mod event;
 mod line;
 mod reply;
 mod session;
 
-pub use command::{Command, redacted};
+pub use command::{Command, CommandFault, redacted};
+pub use effect::{Closing, Effect, Effects};
+pub use event::{ChangeOutcome, Denial, Event, Timeout, Verdict};
 pub use line::{Framed, Inbox};
 pub use reply::{Reply, greeting};
-pub use session::{Awaits, ChangeOutcome, Closing, Denial, Effect, Effects, Event, Rules, Session, Timeout, Verdict};
+pub use session::{Awaits, Rules, Session};

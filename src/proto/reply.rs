@@ -1,7 +1,10 @@
-//! (interface agreed; the implementation belongs to the proto writer)
-use crate::model::{Dialect, DomainName};
+use std::io::Write;
 
-/// Every line the server can say. The table beside it gives code and text in both dialects.
+use super::{CommandFault, Rules, Timeout};
+use crate::model::limits::REPLY_BYTES_MAX;
+use crate::model::{Dialect, DomainName, NewPasswordRefusal};
+
+/// Every line the server can say. One table gives code and text in both dialects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The first line of a session.
@@ -10,17 +13,316 @@ pub enum Reply {
     TooManyChannels,
     /// The refusal of a connection beyond `connections_per_address`.
     TooManyFromAddress,
+    /// The name is taken down; whether it names anybody is not said.
+    SendPass,
+    /// The password was right.
+    LoggedIn,
+    /// It was not, or the account is unknown or disabled: one text for all.
+    Denied,
+    /// The new password is durable.
+    PasswordChanged,
+    /// NOOP.
+    Done,
+    /// HELP.
+    Help,
+    /// QUIT.
+    Goodbye,
+    /// The line is not a command.
+    BadCommand(CommandFault),
+    /// Whatever it was, it is for those who have logged in.
+    LoginFirst,
+    /// PASS came before USER.
+    UserFirst,
+    /// The session has logged in already.
+    AlreadyLoggedIn,
+    /// The listener does not offer APOP.
+    ApopNotEnabled,
+    /// The new password may not be used.
+    NewPasswordRefused(NewPasswordRefusal),
+    /// The password is no longer the one the session proved.
+    ChangedElsewhere,
+    /// The login could not be queued.
+    LoginBusy,
+    /// The login failed for no fault of the client's.
+    LoginFault,
+    /// The change could not be queued.
+    ChangeBusy,
+    /// The change failed for no fault of the client's; nothing was changed.
+    ChangeFault,
+    /// Nobody knows whether the password was changed.
+    ChangeUnknown,
+    /// The line limit was passed.
+    LineTooLong,
+    /// A time limit was passed.
+    TimedOut(Timeout),
     /// The server is stopping.
     ShuttingDown,
 }
 
-impl Reply {
-    /// Appends the reply line, CR LF included, at most
-    /// [`crate::model::limits::REPLY_BYTES_MAX`] bytes.
-    pub fn print(self, _rules: &super::Rules, _out: &mut Vec<u8>) {}
+/// What is said in each dialect: code and text. `count`, if any, follows the text, and its unit
+/// follows that.
+struct Row<'a> {
+    communigate: (&'static str, &'a str),
+    poppassd: (&'static str, &'a str),
+    count: Option<(usize, &'static str)>,
 }
 
-/// The greeting text of a listener.
-pub fn greeting(_dialect: Dialect, _domain: &DomainName, _version: Option<&str>) -> String {
-    String::new()
+const fn success<'a>(communigate: &'a str, poppassd: &'a str) -> Row<'a> {
+    Row { communigate: ("200", communigate), poppassd: ("200", poppassd), count: None }
+}
+
+/// A failure. `poppassd` clients know one code for it: some show the text of a 500 only.
+const fn failure<'a>(communigate: &'static str, text: &'a str) -> Row<'a> {
+    Row { communigate: (communigate, text), poppassd: ("500", text), count: None }
+}
+
+impl Reply {
+    /// The table of replies.
+    ///
+    /// Codes of the CommuniGate dialect: 200 done, 300 send more, 500 not a command or not now,
+    /// 501 general error, 510 no right to, 515 login failed (and nothing else: a client repeats
+    /// its login until it sees 200 or 515). Texts avoid `, : ' / ( )` there, on which one client
+    /// library throws; the one exception is the phrase `login OK, proceed`, which it knows.
+    fn row(self, rules: &Rules) -> Row<'_> {
+        use {CommandFault as Fault, NewPasswordRefusal as Refusal};
+        match self {
+            Self::Greeting => success(&rules.greeting, &rules.greeting),
+            Self::SendPass => Row {
+                communigate: ("300", "please send the PASS"),
+                poppassd: ("200", "Your password please."),
+                count: None,
+            },
+            Self::LoggedIn => success("login OK, proceed", "Your new password please."),
+            Self::PasswordChanged => success("Password updated", "Password changed, thank-you."),
+            Self::Done => success("OK", "OK"),
+            Self::Help => {
+                success("commands are USER PASS NEWPASS NOOP HELP QUIT", "Commands: USER PASS NEWPASS NOOP HELP QUIT")
+            }
+            Self::Goodbye => success("keyturn PWD connection closed", "Bye."),
+
+            Self::Denied => failure("515", "incorrect password or account name"),
+            Self::BadCommand(Fault::UnknownVerb) => failure("500", "unknown command - send HELP for a list"),
+            Self::BadCommand(Fault::NameMissing) => failure("500", "USER needs an account name"),
+            Self::BadCommand(Fault::NameTooLong) => failure("500", "account name must have at most 320 bytes"),
+            Self::BadCommand(Fault::PasswordMissing) => failure("500", "PASS needs a password"),
+            Self::BadCommand(Fault::PasswordTooLong) => failure("500", "password must have at most 1024 bytes"),
+            Self::BadCommand(Fault::NewPasswordMissing) => failure("500", "NEWPASS needs a new password"),
+            Self::BadCommand(Fault::NewPasswordTooLong) => failure("500", "new password must have at most 1024 bytes"),
+            Self::BadCommand(Fault::NewPasswordControl) => {
+                failure("500", "new password must not have control characters")
+            }
+            Self::LoginFirst => failure("500", "please login first"),
+            Self::UserFirst => failure("500", "please send USER first"),
+            Self::AlreadyLoggedIn => failure("500", "already logged in - send NEWPASS or QUIT"),
+            Self::ApopNotEnabled => failure("500", "APOP is not enabled here - send USER and PASS"),
+            Self::LineTooLong => failure("500", "command line must have at most 4096 bytes - closing"),
+
+            Self::NewPasswordRefused(Refusal::TooShort { bytes_min }) => {
+                Row { count: Some((bytes_min, " characters")), ..failure("501", "new password must have at least ") }
+            }
+            Self::NewPasswordRefused(Refusal::SameAsOld) => failure("501", "new password must differ from the old one"),
+            Self::NewPasswordRefused(Refusal::SameAsName) => {
+                failure("501", "new password must differ from the account name")
+            }
+            Self::NewPasswordRefused(Refusal::NotAllowed) => {
+                failure("510", "this account may not change its password - ask the administrator")
+            }
+            Self::ChangedElsewhere => failure("501", "password was changed elsewhere - log in again"),
+            Self::LoginBusy => failure("501", "server is busy - try again later"),
+            Self::LoginFault => failure("501", "server error - try again later"),
+            Self::ChangeBusy => failure("501", "server is busy - password not changed - try again later"),
+            Self::ChangeFault => failure("501", "server error - password not changed - try again later"),
+            Self::ChangeUnknown => failure(
+                "501",
+                "server error - the password may or may not have been changed - try the new one then the old one",
+            ),
+            Self::TimedOut(Timeout::Idle) => failure("501", "no command for too long - closing"),
+            Self::TimedOut(Timeout::Login) => failure("501", "no login in time - closing"),
+            Self::TimedOut(Timeout::Line) => failure("501", "command line not finished in time - closing"),
+            Self::ShuttingDown => failure("501", "server is shutting down - try again later"),
+            Self::TooManyChannels => failure("501", "too many connections - try again later"),
+            Self::TooManyFromAddress => {
+                failure("501", "too many connections from your address - close one and try again")
+            }
+        }
+    }
+
+    /// Appends the reply line: three digits, a space, a text, CR LF; ASCII, at most
+    /// [`REPLY_BYTES_MAX`] bytes. Nothing a client sent is ever in it.
+    pub fn print(self, rules: &Rules, out: &mut Vec<u8>) {
+        let start = out.len();
+        let row = self.row(rules);
+        let (code, text) = match rules.dialect {
+            Dialect::Communigate => row.communigate,
+            Dialect::Poppassd => row.poppassd,
+        };
+        out.extend_from_slice(code.as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(text.as_bytes());
+        if let Some((count, unit)) = row.count {
+            write!(out, "{count}{unit}").expect("a Vec takes every byte");
+        }
+        out.extend_from_slice(b"\r\n");
+        debug_assert!(out.len() - start <= REPLY_BYTES_MAX, "{self:?} is too long");
+    }
+}
+
+/// The text of a listener's greeting, after its code. Without `version` the server keeps its age
+/// to itself.
+///
+/// Scanners and monitors know a poppassd by the words before `hello`; a version of the form
+/// `v0.x` or `v1.0` there is reported as one with known holes, hence `keyturn-` before it.
+#[must_use]
+pub fn greeting(dialect: Dialect, domain: &DomainName, version: Option<&str>) -> String {
+    match (dialect, version) {
+        (Dialect::Communigate, Some(version)) => format!("{domain} keyturn PWD Server {version} ready"),
+        (Dialect::Communigate, None) => format!("{domain} keyturn PWD Server ready"),
+        (Dialect::Poppassd, Some(version)) => format!("{domain} poppassd keyturn-{version} hello, who are you?"),
+        (Dialect::Poppassd, None) => format!("{domain} poppassd keyturn hello, who are you?"),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::model::limits::{DOMAIN_NAME_BYTES_MAX, LINE_BYTES_MAX, LOGIN_NAME_BYTES_MAX, SECRET_BYTES_MAX};
+
+    const REPLIES: &[Reply] = &[
+        Reply::Greeting,
+        Reply::TooManyChannels,
+        Reply::TooManyFromAddress,
+        Reply::SendPass,
+        Reply::LoggedIn,
+        Reply::Denied,
+        Reply::PasswordChanged,
+        Reply::Done,
+        Reply::Help,
+        Reply::Goodbye,
+        Reply::BadCommand(CommandFault::UnknownVerb),
+        Reply::BadCommand(CommandFault::NameMissing),
+        Reply::BadCommand(CommandFault::NameTooLong),
+        Reply::BadCommand(CommandFault::PasswordMissing),
+        Reply::BadCommand(CommandFault::PasswordTooLong),
+        Reply::BadCommand(CommandFault::NewPasswordMissing),
+        Reply::BadCommand(CommandFault::NewPasswordTooLong),
+        Reply::BadCommand(CommandFault::NewPasswordControl),
+        Reply::LoginFirst,
+        Reply::UserFirst,
+        Reply::AlreadyLoggedIn,
+        Reply::ApopNotEnabled,
+        Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: 8 }),
+        Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: usize::MAX }),
+        Reply::NewPasswordRefused(NewPasswordRefusal::SameAsOld),
+        Reply::NewPasswordRefused(NewPasswordRefusal::SameAsName),
+        Reply::NewPasswordRefused(NewPasswordRefusal::NotAllowed),
+        Reply::ChangedElsewhere,
+        Reply::LoginBusy,
+        Reply::LoginFault,
+        Reply::ChangeBusy,
+        Reply::ChangeFault,
+        Reply::ChangeUnknown,
+        Reply::LineTooLong,
+        Reply::TimedOut(Timeout::Idle),
+        Reply::TimedOut(Timeout::Login),
+        Reply::TimedOut(Timeout::Line),
+        Reply::ShuttingDown,
+    ];
+
+    const DIALECTS: [Dialect; 2] = [Dialect::Communigate, Dialect::Poppassd];
+
+    pub(in super::super) fn rules(dialect: Dialect) -> Rules {
+        let domain = DomainName::parse("mail.example.com").unwrap();
+        Rules { dialect, greeting: greeting(dialect, &domain, Some("0.1.0")).into(), failures_max: 3 }
+    }
+
+    fn printed(dialect: Dialect, reply: Reply) -> String {
+        let mut out = Vec::new();
+        reply.print(&rules(dialect), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_reply_is_one_short_line_of_ascii() {
+        for (&reply, dialect) in REPLIES.iter().flat_map(|reply| DIALECTS.map(|dialect| (reply, dialect))) {
+            let line = printed(dialect, reply);
+            let text = line.strip_suffix("\r\n").expect("ends in CR LF");
+            assert!(line.len() <= REPLY_BYTES_MAX, "{line}");
+            assert!(text.bytes().take(3).all(|byte| byte.is_ascii_digit()), "{line}");
+            assert!(text.as_bytes()[3] == b' ' && text.len() > 4 && text.as_bytes()[4] != b' ', "{line}");
+            assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line}");
+        }
+    }
+
+    #[test]
+    fn printing_appends() {
+        let mut out = Vec::new();
+        Reply::Done.print(&rules(Dialect::Communigate), &mut out);
+        Reply::Goodbye.print(&rules(Dialect::Communigate), &mut out);
+        assert_eq!(out, b"200 OK\r\n200 keyturn PWD connection closed\r\n");
+    }
+
+    #[test]
+    fn poppassd_knows_two_codes() {
+        for &reply in REPLIES {
+            let line = printed(Dialect::Poppassd, reply);
+            let is_success = printed(Dialect::Communigate, reply).as_bytes()[0] < b'4';
+            assert_eq!(&line[..4], if is_success { "200 " } else { "500 " }, "{line}");
+        }
+    }
+
+    #[test]
+    fn communigate_replies_spare_the_lexer_of_one_client() {
+        for &reply in REPLIES.iter().filter(|&&reply| reply != Reply::LoggedIn) {
+            let line = printed(Dialect::Communigate, reply);
+            assert!(!line.contains([',', ':', '\'', '/', '(', ')', '"', ';', '=', '{']), "{line}");
+        }
+        assert_eq!(printed(Dialect::Communigate, Reply::LoggedIn), "200 login OK, proceed\r\n");
+    }
+
+    #[test]
+    fn only_a_refused_login_is_515() {
+        for &reply in REPLIES {
+            assert_eq!(printed(Dialect::Communigate, reply).starts_with("515"), reply == Reply::Denied, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn limits_are_told_as_they_are() {
+        let too_short = Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: 8 });
+        for (reply, limit) in [
+            (Reply::BadCommand(CommandFault::NameTooLong), LOGIN_NAME_BYTES_MAX),
+            (Reply::BadCommand(CommandFault::PasswordTooLong), SECRET_BYTES_MAX),
+            (Reply::BadCommand(CommandFault::NewPasswordTooLong), SECRET_BYTES_MAX),
+            (Reply::LineTooLong, LINE_BYTES_MAX),
+            (too_short, 8),
+        ] {
+            let line = printed(Dialect::Poppassd, reply);
+            assert!(line.contains(&format!(" {limit} ")), "{line}");
+        }
+        assert_eq!(printed(Dialect::Poppassd, too_short), "500 new password must have at least 8 characters\r\n");
+    }
+
+    #[test]
+    fn greetings_have_the_forms_that_clients_and_scanners_know() {
+        let domain = DomainName::parse("mail.example.com").unwrap();
+        for (dialect, version, text) in [
+            (Dialect::Communigate, Some("0.1.0"), "mail.example.com keyturn PWD Server 0.1.0 ready"),
+            (Dialect::Communigate, None, "mail.example.com keyturn PWD Server ready"),
+            (Dialect::Poppassd, Some("0.1.0"), "mail.example.com poppassd keyturn-0.1.0 hello, who are you?"),
+            (Dialect::Poppassd, None, "mail.example.com poppassd keyturn hello, who are you?"),
+        ] {
+            assert_eq!(greeting(dialect, &domain, version), text);
+        }
+    }
+
+    #[test]
+    fn the_longest_greeting_fits() {
+        let domain = DomainName::parse(&"d".repeat(DOMAIN_NAME_BYTES_MAX)).unwrap();
+        for dialect in DIALECTS {
+            let greeting = greeting(dialect, &domain, Some("10.20.30-candidate.40")).into();
+            let mut out = Vec::new();
+            Reply::Greeting.print(&Rules { dialect, greeting, failures_max: 1 }, &mut out);
+            assert!(out.len() <= REPLY_BYTES_MAX);
+        }
+    }
 }

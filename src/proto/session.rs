@@ -1,119 +1,8 @@
-//! (interface agreed; the implementation belongs to the proto writer)
+use std::mem;
 use std::sync::Arc;
 
-use super::Reply;
-use crate::model::{AccountName, Authenticated, Dialect, LoginName, NewPasswordRefusal, Secret};
-
-/// What the world tells a session.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// The connection is up and within the limits: greet.
-    Opened,
-    /// A whole line, without its terminator.
-    Line(&'a [u8]),
-    /// A line longer than [`crate::model::limits::LINE_BYTES_MAX`] arrived.
-    LineTooLong,
-    /// The answer to [`Effect::Verify`].
-    Verified(Verdict),
-    /// The answer to [`Effect::Change`].
-    Changed(ChangeOutcome),
-    /// The time asked for by [`Effect::Delay`] has passed.
-    DelayPassed,
-    /// A time limit passed while a line was awaited.
-    TimedOut(Timeout),
-    /// The server is stopping; sent once, to sessions that await a line.
-    ShuttingDown,
-}
-
-/// Which time limit passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timeout {
-    /// Nothing was received for too long.
-    Idle,
-    /// The client did not authenticate in time.
-    Login,
-    /// A line was begun and not finished in time.
-    Line,
-}
-
-/// How a login ended.
-#[derive(Debug)]
-pub enum Verdict {
-    /// The password is right.
-    Accepted(Box<Authenticated>),
-    /// It is not, for a reason the client never learns.
-    Denied(Denial),
-    /// The work could not be queued; the client may try again.
-    Busy,
-    /// The store could not be read.
-    Fault,
-}
-
-/// Why a login was refused: for the log alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// No account has that name.
-    UnknownAccount,
-    /// The account's password is another one.
-    WrongPassword(AccountName),
-    /// The password was not even of use: the account may not log in here.
-    Disabled(AccountName),
-}
-
-/// How a password change ended.
-#[derive(Debug)]
-pub enum ChangeOutcome {
-    /// It is durable. The proof is for the new password.
-    Changed(Box<Authenticated>),
-    /// The new password may not be used; nothing was changed.
-    Refused(Box<Authenticated>, NewPasswordRefusal),
-    /// The password was changed elsewhere since this session proved it; nothing was changed.
-    Conflict,
-    /// The work could not be queued; nothing was changed.
-    Busy(Box<Authenticated>),
-    /// The store refused or could not be read; nothing was changed.
-    Fault(Box<Authenticated>),
-    /// The commit failed half way: the password may or may not have been changed.
-    Unknown,
-}
-
-/// What a session asks of the world, to be carried out in order.
-#[derive(Debug)]
-pub enum Effect {
-    /// Send this line.
-    Reply(Reply),
-    /// Check this password; answer with [`Event::Verified`].
-    Verify {
-        /// Whose.
-        login: LoginName,
-        /// The password to check.
-        secret: Secret,
-    },
-    /// Make `secret` the password of the proven account; answer with [`Event::Changed`].
-    Change {
-        /// The right to do so.
-        proof: Box<Authenticated>,
-        /// The new password.
-        secret: Secret,
-    },
-    /// Let the configured failure delay pass, then deliver [`Event::DelayPassed`].
-    Delay,
-    /// Send what is pending, then close.
-    Close(Closing),
-}
-
-/// How to close.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closing {
-    /// At once after the last reply: the client asked for it.
-    Prompt,
-    /// Half-close and drain for a moment, so that a client which is still sending does not lose
-    /// the last reply to a reset.
-    Lingering,
-}
-
-/// A reusable list of effects.
-pub type Effects = Vec<Effect>;
+use super::{ChangeOutcome, Closing, Command, CommandFault, Effect, Effects, Event, Reply, Verdict};
+use crate::model::{Authenticated, Dialect, LoginName};
 
 /// What a listener lays down for all its sessions.
 #[derive(Clone, Debug)]
@@ -139,26 +28,561 @@ pub enum Awaits {
     Nothing,
 }
 
-/// One client's progress through the password dialogue.
 #[derive(Debug)]
-pub struct Session {}
+enum State {
+    ExpectUser,
+    ExpectPass {
+        login: LoginName,
+    },
+    Verifying,
+    /// A login has failed; its refusal is held back.
+    Denying,
+    ExpectNewPass {
+        proof: Box<Authenticated>,
+    },
+    Changing,
+    Closed,
+}
+
+/// One client's progress through the password dialogue.
+///
+/// A client's mistake is a reply; a panic means that whoever drives the session broke a promise
+/// stated at [`Event`].
+#[derive(Debug)]
+pub struct Session {
+    state: State,
+    /// Failed logins so far.
+    failures: u8,
+}
 
 impl Session {
     /// A session nobody has spoken in yet; deliver [`Event::Opened`] first.
     #[must_use]
+    #[expect(clippy::new_without_default, reason = "a session is opened by someone; there is no default one")]
     pub fn new() -> Self {
-        Self {}
+        Self { state: State::ExpectUser, failures: 0 }
     }
+
     /// What must happen next. Lines may be delivered only while this is [`Awaits::Line`].
     #[must_use]
     pub fn awaits(&self) -> Awaits {
-        Awaits::Line
+        match self.state {
+            State::ExpectUser | State::ExpectPass { .. } | State::ExpectNewPass { .. } => Awaits::Line,
+            State::Verifying | State::Changing => Awaits::Answer,
+            State::Denying => Awaits::Delay,
+            State::Closed => Awaits::Nothing,
+        }
     }
+
     /// Whether the client has logged in.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
-        false
+        matches!(self.state, State::ExpectNewPass { .. } | State::Changing)
     }
-    /// Advances the dialogue by one event, appending what must now happen to `effects`.
-    pub fn step(&mut self, _event: Event<'_>, _rules: &Rules, _effects: &mut Effects) {}
+
+    /// Advances the dialogue by one event, appending what must now happen to `effects`: two
+    /// effects at most. After the session is over every event is ignored.
+    ///
+    /// # Panics
+    /// When an answer arrives that was not asked for, or a line that was not awaited.
+    pub fn step(&mut self, event: Event<'_>, rules: &Rules, effects: &mut Effects) {
+        let mut turn = Turn { rules, effects };
+        match (event, self.awaits()) {
+            (Event::Line(line), Awaits::Line) => match Command::parse(line) {
+                // What a busy client sends most, answered as `obey` would, but without moving the
+                // state out and back.
+                Ok(Command::Noop) => turn.effects.push(Effect::Reply(Reply::Done)),
+                command => self.state = obey(self.take_state(), command, &mut turn),
+            },
+            (event, _) => self.hear(event, &mut turn),
+        }
+    }
+
+    fn take_state(&mut self) -> State {
+        mem::replace(&mut self.state, State::Closed)
+    }
+
+    /// The part of the table that is about everything but lines.
+    fn hear(&mut self, event: Event<'_>, turn: &mut Turn<'_>) {
+        use {ChangeOutcome as O, Event as E, State as S, Verdict as V};
+        self.state = match (self.take_state(), event) {
+            (S::Closed, _) => S::Closed,
+
+            (S::ExpectUser, E::Opened) => turn.say(Reply::Greeting, S::ExpectUser),
+            (S::ExpectUser | S::ExpectPass { .. } | S::ExpectNewPass { .. }, event) => match event {
+                E::LineTooLong => turn.hang_up(Reply::LineTooLong),
+                E::TimedOut(limit) => turn.hang_up(Reply::TimedOut(limit)),
+                E::ShuttingDown => turn.hang_up(Reply::ShuttingDown),
+                E::Line(_) | E::Opened | E::Verified(_) | E::Changed(_) | E::DelayPassed => unasked(),
+            },
+            (state @ (S::Verifying | S::Denying | S::Changing), E::TimedOut(_) | E::ShuttingDown) => state,
+
+            (S::Verifying, E::Verified(V::Accepted(proof))) => turn.say(Reply::LoggedIn, S::ExpectNewPass { proof }),
+            (S::Verifying, E::Verified(V::Denied(_))) => {
+                self.failures = self.failures.saturating_add(1);
+                turn.ask(Effect::Delay, S::Denying)
+            }
+            (S::Verifying, E::Verified(V::Busy)) => turn.refuse(Reply::LoginBusy, S::ExpectUser),
+            (S::Verifying, E::Verified(V::Fault)) => turn.refuse(Reply::LoginFault, S::ExpectUser),
+
+            (S::Denying, E::DelayPassed) if self.failures >= turn.rules.failures_max => turn.hang_up(Reply::Denied),
+            (S::Denying, E::DelayPassed) => turn.refuse(Reply::Denied, S::ExpectUser),
+
+            (S::Changing, E::Changed(outcome)) => match outcome {
+                O::Changed(proof) => turn.say(Reply::PasswordChanged, S::ExpectNewPass { proof }),
+                O::Refused(proof, why) => turn.refuse(Reply::NewPasswordRefused(why), S::ExpectNewPass { proof }),
+                O::Conflict => turn.refuse(Reply::ChangedElsewhere, S::ExpectUser),
+                O::Busy(proof) => turn.refuse(Reply::ChangeBusy, S::ExpectNewPass { proof }),
+                O::Fault(proof) => turn.refuse(Reply::ChangeFault, S::ExpectNewPass { proof }),
+                O::Unknown => turn.hang_up(Reply::ChangeUnknown),
+            },
+
+            (S::Verifying | S::Denying | S::Changing, _) => unasked(),
+        };
+    }
+}
+
+/// The part of the table that is about lines: what a command does in a state that awaits one.
+///
+/// Before the login, everything that is not about logging in gets the same refusal, so that a
+/// stranger does not learn which commands exist. A refused USER makes the session forget the name
+/// before it: the next PASS was meant for the refused one.
+fn obey(state: State, command: Result<Command, CommandFault>, turn: &mut Turn<'_>) -> State {
+    use {Command as C, CommandFault as F, State as S};
+    match (state, command) {
+        (_, Ok(C::Quit)) => turn.part(Reply::Goodbye, Closing::Prompt),
+        (state, Ok(C::Noop)) => turn.say(Reply::Done, state),
+        (state, Ok(C::Help)) => turn.say(Reply::Help, state),
+
+        (S::ExpectNewPass { proof }, Ok(C::NewPass(secret))) => turn.ask(Effect::Change { proof, secret }, S::Changing),
+        (
+            state @ S::ExpectNewPass { .. },
+            Ok(C::User(_) | C::Pass(_) | C::Apop)
+            | Err(F::NameMissing | F::NameTooLong | F::PasswordMissing | F::PasswordTooLong),
+        ) => turn.refuse(Reply::AlreadyLoggedIn, state),
+        (state @ S::ExpectNewPass { .. }, Err(fault)) => turn.refuse(Reply::BadCommand(fault), state),
+
+        (_, Ok(C::User(login))) => turn.say(Reply::SendPass, S::ExpectPass { login }),
+        (_, Err(fault @ (F::NameMissing | F::NameTooLong))) => turn.refuse(Reply::BadCommand(fault), S::ExpectUser),
+        (S::ExpectPass { login }, Ok(C::Pass(secret))) => turn.ask(Effect::Verify { login, secret }, S::Verifying),
+        (state, Ok(C::Pass(_))) => turn.refuse(Reply::UserFirst, state),
+        (state, Err(fault @ (F::PasswordMissing | F::PasswordTooLong))) => turn.refuse(Reply::BadCommand(fault), state),
+        (state, Ok(C::Apop)) => turn.refuse(Reply::ApopNotEnabled, state),
+        (
+            state,
+            Ok(C::NewPass(_))
+            | Err(F::UnknownVerb | F::NewPasswordMissing | F::NewPasswordTooLong | F::NewPasswordControl),
+        ) => turn.refuse(Reply::LoginFirst, state),
+    }
+}
+
+/// What one step may do. Each method returns the state that follows.
+struct Turn<'a> {
+    rules: &'a Rules,
+    effects: &'a mut Effects,
+}
+
+impl Turn<'_> {
+    fn say(&mut self, reply: Reply, next: State) -> State {
+        self.effects.push(Effect::Reply(reply));
+        next
+    }
+
+    fn ask(&mut self, effect: Effect, next: State) -> State {
+        self.effects.push(effect);
+        next
+    }
+
+    /// Refuses, and goes on only where the dialect does: the clients of the poppassd family
+    /// expect the end of the session after every refusal, and one reads on until it comes.
+    fn refuse(&mut self, reply: Reply, next: State) -> State {
+        match self.rules.dialect {
+            Dialect::Communigate => self.say(reply, next),
+            Dialect::Poppassd => self.hang_up(reply),
+        }
+    }
+
+    fn hang_up(&mut self, reply: Reply) -> State {
+        self.part(reply, Closing::Lingering)
+    }
+
+    fn part(&mut self, reply: Reply, closing: Closing) -> State {
+        self.effects.push(Effect::Reply(reply));
+        self.effects.push(Effect::Close(closing));
+        State::Closed
+    }
+}
+
+fn unasked() -> ! {
+    unreachable!("a session was told something that it did not await")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{AccountName, NewPasswordRefusal};
+    use crate::proto::reply::tests::rules;
+    use crate::proto::{Denial, Timeout};
+
+    fn proof() -> Box<Authenticated> {
+        Box::new(Authenticated::attest(AccountName::parse("alice@example.com").unwrap(), 1, [0; 16]))
+    }
+
+    fn accepted() -> Event<'static> {
+        Event::Verified(Verdict::Accepted(proof()))
+    }
+
+    fn denied() -> Event<'static> {
+        Event::Verified(Verdict::Denied(Denial::UnknownAccount))
+    }
+
+    /// An effect in short, with the secrets that only a test may show.
+    fn show(effect: &Effect) -> String {
+        match effect {
+            Effect::Reply(reply) => format!("{reply:?}"),
+            Effect::Verify { login, secret } => format!("Verify {login} {}", secret.expose().escape_ascii()),
+            Effect::Change { proof, secret } => {
+                format!("Change {} {}", proof.account(), secret.expose().escape_ascii())
+            }
+            Effect::Delay => "Delay".to_owned(),
+            Effect::Close(closing) => format!("Close {closing:?}"),
+        }
+    }
+
+    /// A session with all it needs.
+    struct Play {
+        session: Session,
+        rules: Rules,
+    }
+
+    impl Play {
+        fn new(dialect: Dialect) -> Self {
+            Self { session: Session::new(), rules: rules(dialect) }
+        }
+
+        /// One that has logged in.
+        fn logged_in(dialect: Dialect) -> Self {
+            let mut play = Self::new(dialect);
+            play.lines(&["USER alice", "PASS old"]);
+            assert_eq!(play.tell(accepted()), "LoggedIn");
+            play
+        }
+
+        fn tell(&mut self, event: Event<'_>) -> String {
+            let mut effects = Effects::new();
+            self.session.step(event, &self.rules, &mut effects);
+            effects.iter().map(show).collect::<Vec<_>>().join("; ")
+        }
+
+        fn line(&mut self, line: &str) -> String {
+            self.tell(Event::Line(line.as_bytes()))
+        }
+
+        fn lines(&mut self, lines: &[&str]) -> String {
+            lines.iter().fold(String::new(), |_, line| self.line(line))
+        }
+
+        /// Fails a login, up to and including the delay.
+        fn fail(&mut self) -> String {
+            assert_eq!(self.lines(&["USER alice", "PASS bad"]), "Verify alice bad");
+            assert_eq!(self.tell(denied()), "Delay");
+            assert_eq!(self.session.awaits(), Awaits::Delay);
+            self.tell(Event::DelayPassed)
+        }
+    }
+
+    /// What follows a refusal, by dialect.
+    const DIALECTS: [(Dialect, &str); 2] = [(Dialect::Communigate, ""), (Dialect::Poppassd, "; Close Lingering")];
+
+    #[test]
+    fn a_password_is_changed() {
+        for (dialect, _) in DIALECTS {
+            let mut play = Play::new(dialect);
+            assert_eq!(play.tell(Event::Opened), "Greeting");
+            assert_eq!(play.line("USER alice"), "SendPass");
+            assert_eq!(play.line("PASS  old "), "Verify alice  old ");
+            assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Answer, false));
+            assert_eq!(play.tell(accepted()), "LoggedIn");
+            assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Line, true));
+            assert_eq!(play.line("NEWPASS  new "), "Change alice@example.com  new ");
+            assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Answer, true));
+            assert_eq!(play.tell(Event::Changed(ChangeOutcome::Changed(proof()))), "PasswordChanged");
+            assert_eq!(play.line("NEWPASS newer"), "Change alice@example.com newer");
+            assert_eq!(play.tell(Event::Changed(ChangeOutcome::Changed(proof()))), "PasswordChanged");
+            assert_eq!(play.line("QUIT"), "Goodbye; Close Prompt");
+            assert_eq!(play.session.awaits(), Awaits::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_refused_login_is_delayed_and_may_be_repeated_in_one_dialect() {
+        for (dialect, then) in DIALECTS {
+            assert_eq!(Play::new(dialect).fail(), format!("Denied{then}"));
+        }
+        let mut play = Play::new(Dialect::Communigate);
+        play.fail();
+        assert_eq!(play.line("PASS bad"), "UserFirst");
+        assert_eq!(play.fail(), "Denied");
+        assert_eq!(play.fail(), "Denied; Close Lingering", "failures_max is 3");
+        assert_eq!(play.session.awaits(), Awaits::Nothing);
+    }
+
+    #[test]
+    fn every_denial_looks_the_same() {
+        let account = || AccountName::parse("alice@example.com").unwrap();
+        for denial in [Denial::UnknownAccount, Denial::WrongPassword(account()), Denial::Disabled(account())] {
+            let mut play = Play::new(Dialect::Communigate);
+            play.lines(&["USER alice", "PASS bad"]);
+            assert_eq!(play.tell(Event::Verified(Verdict::Denied(denial))), "Delay");
+            assert_eq!(play.tell(Event::DelayPassed), "Denied");
+        }
+    }
+
+    #[test]
+    fn a_login_that_could_not_be_checked_is_no_failure_of_the_client() {
+        for (dialect, then) in DIALECTS {
+            for (verdict, reply) in [(Verdict::Busy, "LoginBusy"), (Verdict::Fault, "LoginFault")] {
+                let mut play = Play::new(dialect);
+                play.lines(&["USER alice", "PASS old"]);
+                assert_eq!(play.tell(Event::Verified(verdict)), format!("{reply}{then}"));
+                assert_eq!(play.session.failures, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_that_did_not_happen_leaves_the_login_as_it_was() {
+        let too_short = || NewPasswordRefusal::TooShort { bytes_min: 8 };
+        let refused = "NewPasswordRefused(TooShort { bytes_min: 8 })";
+        for (dialect, then) in DIALECTS {
+            for (outcome, reply) in [
+                (ChangeOutcome::Refused(proof(), too_short()), refused),
+                (ChangeOutcome::Busy(proof()), "ChangeBusy"),
+                (ChangeOutcome::Fault(proof()), "ChangeFault"),
+            ] {
+                let mut play = Play::logged_in(dialect);
+                play.line("NEWPASS new");
+                assert_eq!(play.tell(Event::Changed(outcome)), format!("{reply}{then}"));
+                assert_eq!(play.session.is_authenticated(), then.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_conflict_asks_for_another_login() {
+        for (dialect, then) in DIALECTS {
+            let mut play = Play::logged_in(dialect);
+            play.line("NEWPASS new");
+            assert_eq!(play.tell(Event::Changed(ChangeOutcome::Conflict)), format!("ChangedElsewhere{then}"));
+            assert!(!play.session.is_authenticated());
+            let after = if then.is_empty() { "UserFirst" } else { "" };
+            assert_eq!(play.line("PASS new"), after, "the name is forgotten with the proof");
+        }
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_never_a_success_and_ends_the_session() {
+        for (dialect, _) in DIALECTS {
+            let mut play = Play::logged_in(dialect);
+            play.line("NEWPASS new");
+            assert_eq!(play.tell(Event::Changed(ChangeOutcome::Unknown)), "ChangeUnknown; Close Lingering");
+        }
+    }
+
+    #[test]
+    fn commands_out_of_order_are_refused() {
+        for (dialect, then) in DIALECTS {
+            for (lines, reply) in [
+                (&["PASS old"][..], "UserFirst"),
+                (&["NEWPASS new"], "LoginFirst"),
+                (&["NEWPASS"], "LoginFirst"),
+                (&["NEWPASS \0"], "LoginFirst"),
+                (&["LISTDOMAINS"], "LoginFirst"),
+                (&["USER alice", "NEWPASS new"], "LoginFirst"),
+                (&["USER alice", ""], "LoginFirst"),
+                (&["APOP alice 0123"], "ApopNotEnabled"),
+                (&["USER alice", "APOP alice 0123"], "ApopNotEnabled"),
+                (&["USER"], "BadCommand(NameMissing)"),
+                (&["USER alice", "PASS "], "BadCommand(PasswordMissing)"),
+            ] {
+                assert_eq!(Play::new(dialect).lines(lines), format!("{reply}{then}"), "{lines:?}");
+            }
+            for (line, reply) in [
+                ("USER bob", "AlreadyLoggedIn"),
+                ("USER", "AlreadyLoggedIn"),
+                ("PASS old", "AlreadyLoggedIn"),
+                ("PASS", "AlreadyLoggedIn"),
+                ("APOP alice 0123", "AlreadyLoggedIn"),
+                ("NEWPASS ", "BadCommand(NewPasswordMissing)"),
+                ("NEWPASS a\rb", "BadCommand(NewPasswordControl)"),
+                ("LISTDOMAINS", "BadCommand(UnknownVerb)"),
+            ] {
+                assert_eq!(Play::logged_in(dialect).line(line), format!("{reply}{then}"), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_leaves_the_state_in_the_communigate_dialect() {
+        let mut play = Play::new(Dialect::Communigate);
+        let refused = ["USER alice", "PASS", "NEWPASS new", "APOP x y", "WHAT"];
+        play.lines(&refused);
+        assert_eq!(play.line("PASS old"), "Verify alice old");
+        let mut play = Play::logged_in(Dialect::Communigate);
+        play.lines(&["USER bob", "PASS", "NEWPASS", "WHAT"]);
+        assert_eq!(play.line("NEWPASS new"), "Change alice@example.com new");
+    }
+
+    #[test]
+    fn the_last_user_counts() {
+        let mut play = Play::new(Dialect::Communigate);
+        assert_eq!(play.lines(&["USER alice", "USER bob", "PASS old"]), "Verify bob old");
+        let mut play = Play::new(Dialect::Communigate);
+        assert_eq!(play.lines(&["USER alice", "USER ", "PASS old"]), "UserFirst", "alice was not meant");
+    }
+
+    #[test]
+    fn noop_help_and_quit_are_answered_in_every_state_that_reads() {
+        for (dialect, _) in DIALECTS {
+            let asked_for_pass = || {
+                let mut play = Play::new(dialect);
+                play.line("USER alice");
+                play
+            };
+            for mut play in [Play::new(dialect), asked_for_pass(), Play::logged_in(dialect)] {
+                let state = format!("{:?}", play.session);
+                assert_eq!((play.line("NOOP"), play.line("help ")), ("Done".to_owned(), "Help".to_owned()));
+                assert_eq!(format!("{:?}", play.session), state);
+                assert_eq!(play.line("quit"), "Goodbye; Close Prompt");
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_that_nobody_asked_for_are_told_in_one_line() {
+        for (dialect, _) in DIALECTS {
+            for mut play in [Play::new(dialect), Play::logged_in(dialect)] {
+                assert_eq!(play.tell(Event::LineTooLong), "LineTooLong; Close Lingering");
+            }
+            for limit in [Timeout::Idle, Timeout::Login, Timeout::Line] {
+                let mut play = Play::new(dialect);
+                assert_eq!(play.tell(Event::TimedOut(limit)), format!("TimedOut({limit:?}); Close Lingering"));
+            }
+            let mut play = Play::logged_in(dialect);
+            assert_eq!(play.tell(Event::ShuttingDown), "ShuttingDown; Close Lingering");
+            assert_eq!(play.line("NOOP") + &play.tell(Event::Opened) + &play.tell(denied()), "", "it is over");
+        }
+    }
+
+    #[test]
+    fn work_once_asked_for_is_answered_with_its_outcome() {
+        let mut play = Play::logged_in(Dialect::Communigate);
+        play.line("NEWPASS new");
+        assert_eq!(play.tell(Event::TimedOut(Timeout::Idle)) + &play.tell(Event::ShuttingDown), "");
+        assert_eq!(play.tell(Event::Changed(ChangeOutcome::Changed(proof()))), "PasswordChanged");
+    }
+
+    #[test]
+    #[should_panic(expected = "did not await")]
+    fn an_answer_nobody_asked_for_is_a_bug() {
+        Play::new(Dialect::Communigate).tell(accepted());
+    }
+
+    #[test]
+    fn a_session_is_small() {
+        assert!(size_of::<Session>() <= 40, "{}", size_of::<Session>());
+        assert!(size_of::<Effect>() <= 48, "{}", size_of::<Effect>());
+    }
+
+    #[test]
+    fn debug_output_has_no_secret() {
+        let secret = b"PASS hunter2";
+        assert_eq!(format!("{:?}", Event::Line(secret)), "Line(12 bytes)");
+        let (mut session, mut effects) = (Session::new(), Effects::new());
+        for line in [b"USER alice", &secret[..]] {
+            session.step(Event::Line(line), &rules(Dialect::Communigate), &mut effects);
+        }
+        session.step(accepted(), &rules(Dialect::Communigate), &mut effects);
+        session.step(Event::Line(b"NEWPASS hunter2"), &rules(Dialect::Communigate), &mut effects);
+        let shown = format!("{effects:?} {session:?}");
+        assert!(shown.contains("Change") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    /// A line: now and then a sensible one.
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|APOP a b|USER|PASS|NEWPASS|newpass \r|WHAT)";
+        prop_oneof![12 => sensible.prop_map(String::into_bytes), 1 => Just(b"QUIT".to_vec()), 3 => any::<Vec<u8>>()]
+    }
+
+    fn verdict(pick: u8) -> Verdict {
+        match pick % 5 {
+            0 => Verdict::Denied(Denial::UnknownAccount),
+            1 => Verdict::Busy,
+            2 => Verdict::Fault,
+            _ => Verdict::Accepted(proof()),
+        }
+    }
+
+    fn outcome(pick: u8) -> ChangeOutcome {
+        match pick % 8 {
+            0 => ChangeOutcome::Unknown,
+            1 => ChangeOutcome::Conflict,
+            2 => ChangeOutcome::Busy(proof()),
+            3 => ChangeOutcome::Fault(proof()),
+            4 => ChangeOutcome::Refused(proof(), NewPasswordRefusal::SameAsOld),
+            _ => ChangeOutcome::Changed(proof()),
+        }
+    }
+
+    /// An event that may be delivered now, chosen by `pick`.
+    fn choose<'a>(session: &Session, pick: u8, line: &'a [u8]) -> Event<'a> {
+        match (session.awaits(), pick) {
+            (_, 250) => Event::TimedOut(Timeout::Idle),
+            (_, 251) => Event::ShuttingDown,
+            (Awaits::Line, 252) => Event::LineTooLong,
+            (Awaits::Line, _) => Event::Line(line),
+            (Awaits::Answer, _) if session.is_authenticated() => Event::Changed(outcome(pick)),
+            (Awaits::Answer | Awaits::Nothing, _) => Event::Verified(verdict(pick)),
+            (Awaits::Delay, _) => Event::DelayPassed,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_order_of_events_changes_a_password_unproven_or_breaks_a_bound(
+            is_poppassd: bool,
+            turns in vec((any::<u8>(), line()), 0..60),
+        ) {
+            let mut play = Play::new(if is_poppassd { Dialect::Poppassd } else { Dialect::Communigate });
+            let mut is_proven = false;
+            for (pick, line) in turns {
+                let was = play.session.awaits();
+                let event = choose(&play.session, pick, &line);
+                let is_change_confirmed = matches!(event, Event::Changed(ChangeOutcome::Changed(_)));
+                is_proven |= matches!(event, Event::Verified(Verdict::Accepted(_)));
+                is_proven &= !matches!(event, Event::Changed(ChangeOutcome::Conflict | ChangeOutcome::Unknown));
+                let mut effects = Effects::new();
+                play.session.step(event, &play.rules, &mut effects);
+
+                prop_assert!(effects.len() <= 2);
+                prop_assert!(was != Awaits::Nothing || effects.is_empty(), "it was over");
+                for (index, effect) in effects.iter().enumerate() {
+                    match effect {
+                        Effect::Change { .. } => prop_assert!(is_proven, "no proof"),
+                        Effect::Reply(reply) => {
+                            prop_assert_eq!(*reply == Reply::PasswordChanged, is_change_confirmed);
+                        }
+                        Effect::Verify { .. } | Effect::Delay => prop_assert_eq!(effects.len(), 1),
+                        Effect::Close(_) => {
+                            prop_assert_eq!((index, play.session.awaits()), (1, Awaits::Nothing));
+                        }
+                    }
+                }
+                prop_assert!(was != Awaits::Line || !effects.is_empty(), "every line is answered");
+            }
+        }
+    }
 }

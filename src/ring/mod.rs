@@ -32,6 +32,9 @@ pub use probe::{Features, KERNEL_MIN, Unavailable, probe};
 pub use queue::{Completion, Queue, Received, Wait};
 pub use waker::Waker;
 
+/// Receive buffers of a ring, unless it is made with another number.
+pub const RECEIVE_BUFFERS: u16 = 256;
+
 /// How large a ring's parts are. Everything is allocated when the ring is made.
 #[derive(Clone, Copy, Debug)]
 pub struct RingSize {
@@ -47,7 +50,7 @@ pub struct RingSize {
 
 impl Default for RingSize {
     fn default() -> Self {
-        Self { operations: 1024, receive_buffers: 512, completions_per_turn_max: 256 }
+        Self { operations: 1024, receive_buffers: RECEIVE_BUFFERS, completions_per_turn_max: 256 }
     }
 }
 

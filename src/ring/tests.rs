@@ -22,10 +22,8 @@ fn connect() -> Pair {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     ring.queue.accept(listener.as_fd(), Key::new(0, 0));
-    let server = match next(&mut ring) {
-        Completion::Accepted { result, armed: true, .. } => result.unwrap(),
-        other => panic!("{other:?}"),
-    };
+    let Completion::Accepted { result, armed: true, .. } = next(&mut ring) else { panic!("accepting stopped") };
+    let server = result.unwrap();
     Pair { ring, server, client, _listener: listener }
 }
 
@@ -43,10 +41,10 @@ fn next(ring: &mut Ring) -> Completion {
 }
 
 fn data(completion: Completion) -> (Key, Buffer, bool) {
-    match completion {
-        Completion::Received { key, result: Received::Data(buffer), armed } => (key, buffer, armed),
-        other => panic!("{other:?}"),
-    }
+    let Completion::Received { key, result: Received::Data(buffer), armed } = completion else {
+        panic!("{completion:?}")
+    };
+    (key, buffer, armed)
 }
 
 #[test]

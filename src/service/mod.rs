@@ -1,14 +1,53 @@
-//! Carries out what sessions ask for: the hashing pool, the queue before it, and the committer
-//! (interface agreed; the implementation belongs to the service writer).
+//! Carries out what sessions ask for: the hashing pool, the queue before it, and the committer.
+//!
+//! A shard hands in a [`Request`] with a [`Ticket`] and finds the [`Answer`] in its [`Mailbox`]
+//! later. A ring thread that calls here takes one short lock and never waits for the store, a
+//! hash or a sync.
+//!
+//! ```text
+//! shard --submit--> queue --> worker: read, hash --change--> committer: group, sync
+//!   ^                            |                               |
+//!   +---------- mailbox <--------+-------------------------------+
+//! ```
+//!
+//! A change is answered [`ChangeOutcome::Changed`] in one place, by the committer, after the store
+//! has reported it durable.
+//!
+//! Bounds: [`ServiceSettings::queue_length_max`] jobs wait for a worker, each holding one secret;
+//! a bounded number waits for the committer; one answer per session waits in a mailbox.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+mod accounts;
+mod committer;
+mod counters;
+mod mailbox;
+mod pool;
+mod queue;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;
 
-use crate::auth::Recognizer;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use crate::auth::policy::check_new_password;
+use crate::auth::{Hasher, Recognizer};
 use crate::directory::Directory;
-use crate::model::{Argon2idCost, Authenticated, DomainName, LoginName, Secret};
+use crate::model::{Argon2idCost, Authenticated, Clock, DomainName, LoginName, Secret};
 use crate::proto::{ChangeOutcome, Verdict};
 use crate::store::Store;
+
+use self::accounts::Accounts;
+use self::committer::{CHANGES_WAITING_MAX, Committer};
+use self::counters::Counters;
+use self::pool::Worker;
+use self::queue::{Job, Queue};
+
+pub use self::counters::{Count, Snapshot};
+pub use self::mailbox::Mailbox;
 
 /// What a shard asks of the pool.
 #[derive(Debug)]
@@ -40,8 +79,9 @@ pub enum Answer {
     Changed(ChangeOutcome),
 }
 
-/// Where an answer goes: the session's place in its shard, opaque to the service. Set
-/// `abandoned` when the client has hung up: work not yet begun is then dropped unanswered.
+/// Where an answer goes: the session's place in its shard, opaque to the service. Every request is
+/// answered once, for the shard keeps the place until then. Set `abandoned` when the client has
+/// hung up: work not yet begun is then answered with "busy" instead of being done.
 #[derive(Clone, Debug)]
 pub struct Ticket {
     /// The shard's own key for the session, with its generation.
@@ -52,22 +92,16 @@ pub struct Ticket {
     pub mailbox: Arc<Mailbox>,
 }
 
-/// The answers waiting for one shard. Producers wake the shard only when it has announced that
-/// it is about to sleep.
-pub struct Mailbox {}
+impl Ticket {
+    /// A late look costs one hash for nothing, so no order is kept with anything else.
+    fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
 
-impl Mailbox {
-    /// `wake` must end the shard's wait; it is called from any thread.
-    pub fn new(_wake: Box<dyn Fn() + Send + Sync>) -> Self {
-        Self {}
+    fn answer(&self, answer: Answer, counters: &Counters) {
+        counters.answered(&answer);
+        self.mailbox.post(self.session, answer);
     }
-    /// Called by the shard just before it sleeps. False: there is mail, do not sleep.
-    pub fn park(&self) -> bool {
-        true
-    }
-    /// Called by the shard when it is awake again: swaps the waiting answers into `into`, which
-    /// must be empty.
-    pub fn take(&self, _into: &mut Vec<(u64, Answer)>) {}
 }
 
 /// How the service is set up.
@@ -84,32 +118,137 @@ pub struct ServiceSettings {
 }
 
 /// A handle to the pool and the committer; the last one dropped after [`Service::stop`].
-#[derive(Clone, Debug)]
-pub struct Service {}
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    queue: Arc<Queue>,
+    counters: Arc<Counters>,
+    recognizer: Recognizer,
+    clock: Clock,
+    queue_length_max: AtomicUsize,
+    password_bytes_min: AtomicUsize,
+    /// Workers first, then the committer: the order in which they end.
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
 
 impl Service {
     /// Starts the workers (nice 19) and the committer.
+    ///
+    /// # Panics
+    /// When the system has no thread left.
+    #[must_use]
     pub fn start(
-        _directory: Directory,
-        _store: Arc<dyn Store>,
-        _recognizer: Recognizer,
-        _settings: ServiceSettings,
+        directory: Directory,
+        store: Arc<dyn Store>,
+        recognizer: Recognizer,
+        settings: ServiceSettings,
     ) -> Self {
-        Self {}
+        assert!(settings.workers > 0, "somebody must hash");
+        let accounts = Arc::new(Accounts::new(directory));
+        let counters = Arc::new(Counters::default());
+        let queue = Arc::new(Queue::default());
+        let clock = Clock::new();
+        let (sender, changes) = mpsc::sync_channel(CHANGES_WAITING_MAX);
+        let mut threads = Vec::with_capacity(settings.workers + 1);
+        for index in 0..settings.workers {
+            let (queue, accounts, counters) = (Arc::clone(&queue), Arc::clone(&accounts), Arc::clone(&counters));
+            let (changes, clock, recognizer) = (sender.clone(), clock.clone(), recognizer.clone());
+            // The arena is made by the thread that uses it, so that its pages are near that thread.
+            threads.push(spawn(&format!("hash-{index}"), move || {
+                let hasher = Hasher::new(settings.cost, recognizer);
+                Worker { queue, accounts, counters, changes, clock, hasher }.run();
+            }));
+        }
+        let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes };
+        threads.push(spawn("commit", || committer.run()));
+        let inner = Inner {
+            queue,
+            counters,
+            recognizer,
+            clock,
+            queue_length_max: AtomicUsize::new(settings.queue_length_max),
+            password_bytes_min: AtomicUsize::new(settings.password_bytes_min),
+            threads: Mutex::new(threads),
+        };
+        Self { inner: Arc::new(inner) }
     }
+
     /// Queues `request`, or returns its answer at once when it needs no work: the queue is full,
     /// or the new password breaks a rule that needs no hash.
-    pub fn submit(&self, _request: Request, _ticket: &Ticket) -> Option<Answer> {
-        None
+    #[must_use]
+    pub fn submit(&self, request: Request, ticket: &Ticket) -> Option<Answer> {
+        let answer = match self.check_request(request) {
+            Err(answer) => answer,
+            Ok(request) => {
+                let job = Job { request, ticket: ticket.clone(), arrived: self.inner.clock.now() };
+                let queued = self.inner.queue.offer(job, self.inner.queue_length_max.load(Ordering::Relaxed));
+                busy(queued.err()?.request)
+            }
+        };
+        self.inner.counters.answered(&answer);
+        Some(answer)
     }
+
+    /// Refuses what no worker need see.
+    fn check_request(&self, request: Request) -> Result<Request, Answer> {
+        match request {
+            Request::Change { proof, secret } => {
+                let bytes_min = self.inner.password_bytes_min.load(Ordering::Relaxed);
+                match check_new_password(&proof, &secret, &self.inner.recognizer, bytes_min) {
+                    Ok(()) => Ok(Request::Change { proof, secret }),
+                    Err(refusal) => Err(Answer::Changed(ChangeOutcome::Refused(proof, refusal))),
+                }
+            }
+            Request::Verify { .. } => Ok(request),
+        }
+    }
+
     /// Applies the settings that may change while running.
-    pub fn apply(&self, _queue_length_max: usize, _password_bytes_min: usize) {}
-    /// Finishes what is queued, then ends the threads.
-    pub fn stop(self) {}
+    pub fn apply(&self, queue_length_max: usize, password_bytes_min: usize) {
+        self.inner.queue_length_max.store(queue_length_max, Ordering::Relaxed);
+        self.inner.password_bytes_min.store(password_bytes_min, Ordering::Relaxed);
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.inner.counters.set(Count::Waiting, self.inner.queue.len() as u64);
+        self.inner.counters.snapshot()
+    }
+
+    /// Finishes what is queued, then ends the threads. Whatever is submitted afterwards through
+    /// another handle is answered with "busy".
+    pub fn stop(self) {
+        self.inner.queue.close();
+        for thread in lock(&self.inner.threads).drain(..) {
+            assert!(thread.join().is_ok(), "a thread of the service has panicked");
+        }
+    }
 }
 
-impl std::fmt::Debug for Mailbox {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Mailbox")
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Service({})", self.snapshot())
     }
+}
+
+/// The answer to a request that is not carried out.
+fn busy(request: Request) -> Answer {
+    match request {
+        Request::Verify { .. } => Answer::Verified(Verdict::Busy),
+        Request::Change { proof, .. } => Answer::Changed(ChangeOutcome::Busy(proof)),
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    thread::Builder::new().name(name.into()).spawn(body).expect("the system has a thread left for the service")
+}
+
+/// Locks `mutex`. A panic in any thread ends the process in a release build, so a lock whose
+/// holder has panicked is met by tests alone.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,17 +9,19 @@ use crate::config::Live;
 use crate::model::Tick;
 use crate::model::limits::{LINE_BYTES_MAX, LINES_PER_TURN_MAX, REPLY_BYTES_MAX};
 use crate::proto::{Awaits, Closing, Event, Framed, Inbox, Timeout};
-use crate::ring::{Key, OutId, Outgoing, Ring};
+use crate::ring::{Incoming, Key, OutId, Outgoing, RECEIVE_BUFFERS, Ring};
 use crate::service::Answer;
 
 /// Room for the reply to a line, for the one to its answer, and for a parting line.
 const ROOM_FOR_A_LINE: usize = 3 * REPLY_BYTES_MAX;
 
-/// Input kept for a session that may not read on yet, beyond which no more is received.
-const REMAINDER_BYTES: usize = LINE_BYTES_MAX;
+/// Input kept for a session that may not read on yet, at which no more is received. The beginning
+/// of the longest line, with its CR, stays below it: a line that is still arriving never waits.
+const REMAINDER_BYTES: usize = LINE_BYTES_MAX + 2;
 
-/// Input that may still come in after receiving has been cancelled: what the kernel had under way.
-const REMAINDER_BYTES_MAX: usize = 64 * 1024;
+/// Input kept at the very most. One receive that serves many messages may have filled all the
+/// ring's buffers before it is cancelled; a session to which that happens gets no second one.
+const REMAINDER_BYTES_MAX: usize = REMAINDER_BYTES + RECEIVE_BUFFERS as usize * Incoming::BUFFER_BYTES;
 
 /// Lines after which a session has proved long-lived: from then on one receive serves them all.
 /// Four is the length of a whole password change, for which that would cost more than it saves.
@@ -115,6 +117,10 @@ pub(super) struct Connection {
     lines: u32,
     turn: u64,
     lines_in_turn: usize,
+    /// Waits for the next turn, to go on with what it has.
+    is_waiting_its_turn: bool,
+    /// Has sent faster than it was served.
+    is_flooding: bool,
 }
 
 /// What the shard must do for a connection after it has moved.
@@ -145,6 +151,8 @@ impl Connection {
             lines: 0,
             turn: 0,
             lines_in_turn: 0,
+            is_waiting_its_turn: false,
+            is_flooding: false,
         }
     }
 
@@ -164,6 +172,17 @@ impl Connection {
     /// Whether the connection itself is closed.
     pub(super) fn is_closed(&self) -> bool {
         self.phase == Phase::Closed
+    }
+
+    /// Notes that the connection waits for the next turn. False: it did already.
+    pub(super) fn wait_its_turn(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_waiting_its_turn, true)
+    }
+
+    /// The next turn has come.
+    pub(super) fn go_on(&mut self, desk: &mut Desk) -> After {
+        self.is_waiting_its_turn = false;
+        self.take_in(&[], desk)
     }
 
     /// Greets.
@@ -264,9 +283,11 @@ impl Connection {
         }
     }
 
-    /// A receive has ended for good.
-    pub(super) fn stop_receiving(&mut self) {
-        self.receiving = Receiving::Nothing;
+    /// A receive has completed, for the last time unless it is still armed.
+    pub(super) fn note_receive(&mut self, armed: bool) {
+        if !armed {
+            self.receiving = Receiving::Nothing;
+        }
     }
 
     /// A send has ended: `Ok` says how many bytes the kernel took.
@@ -423,7 +444,7 @@ impl Connection {
         match self.receiving {
             Receiving::Nothing if wants => {
                 let is_long_lived = self.dialogue.is_authenticated() && self.lines > LINES_BEFORE_RECEIVE_MANY;
-                if is_long_lived && self.phase == Phase::Open {
+                if is_long_lived && !self.is_flooding && self.phase == Phase::Open {
                     ring.queue.receive_many(fd.as_fd(), self.key);
                     self.receiving = Receiving::Many;
                 } else {
@@ -432,6 +453,7 @@ impl Connection {
                 }
             }
             Receiving::Many if !wants => {
+                self.is_flooding = true;
                 ring.queue.cancel_receive(self.key);
                 self.receiving = Receiving::Cancelled;
             }

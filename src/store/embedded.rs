@@ -1,5 +1,344 @@
-//! (the implementation belongs to the store writer)
+//! The embedded store: one redb file.
+//!
+//! Two tables: `records` maps a key to eight bytes of revision (little endian) followed by the
+//! record; `meta` holds the format number and the last revision given out, so that revisions
+//! grow over deletions and restarts alike.
+//!
+//! Every group of transactions is one redb transaction with quick repair: the allocator state is
+//! saved with each commit and the commit has two phases, so that a crash costs no walk of the
+//! file at the next start.
 
-/// The embedded store: one redb file.
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{
+    Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, WriteTransaction,
+};
+
+use super::medium::Medium;
+use super::open_fault::{OpenFault, OpenFaultKind};
+use super::{CommitFault, Outcome, ReadFault, Revision, Store, Transaction, Versioned, Write};
+
+/// Bytes of the file the store keeps in its own memory unless told otherwise: 64 MiB.
+///
+/// That holds the inner pages of the tree for some ten million accounts. The leaves come from the
+/// kernel's page cache for microseconds, against the milliseconds of the hash that follows each
+/// read, so more would be taken from small machines without being felt on large ones.
+pub const CACHE_BYTES: usize = 64 << 20;
+
+const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const META_FORMAT: &str = "format";
+const META_REVISION: &str = "revision";
+
+/// The layout described at the top of this file.
+const FORMAT: u64 = 1;
+
+const REVISION_BYTES: usize = size_of::<u64>();
+
+/// The embedded store: one redb file, open in one process.
 #[derive(Debug)]
-pub struct Embedded {}
+pub struct Embedded {
+    database: Database,
+    medium: Medium,
+    cache_bytes: usize,
+    /// Held throughout a commit, and while the store is being closed to writing.
+    committing: Mutex<()>,
+    /// Set once, by the first fault: why nothing is written any more.
+    closed: OnceLock<String>,
+    /// Opened after a fault, for what `database` then refuses to read.
+    view: OnceLock<Result<Database, String>>,
+}
+
+impl Embedded {
+    /// Opens the store in the file `path`, or begins one there when there is no such file. A file
+    /// that it creates is readable by its owner alone.
+    ///
+    /// # Errors
+    /// [`OpenFault`]. An empty file is refused too: it is what a damaged file system leaves of a
+    /// store, and beginning anew would hide the loss.
+    pub fn open(path: &Path) -> Result<Self, OpenFault> {
+        Self::open_with_cache(path, CACHE_BYTES)
+    }
+
+    /// As [`Embedded::open`], keeping up to `cache_bytes` of the file in memory.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`].
+    pub fn open_with_cache(path: &Path, cache_bytes: usize) -> Result<Self, OpenFault> {
+        let open = || -> Result<File, redb::Error> {
+            if !path.try_exists()? {
+                begin(path)?;
+            }
+            Ok(OpenOptions::new().read(true).write(true).open(path)?)
+        };
+        let file = open().map_err(|error| OpenFault::from_redb(path, &error))?;
+        if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+            return Err(OpenFault::new(path, OpenFaultKind::Unreadable("it is empty".into())));
+        }
+        let backend = FileBackend::new(file).map_err(|error| OpenFault::from_redb(path, &error.into()))?;
+        Self::on_medium(Medium::new(backend), cache_bytes, path)
+    }
+
+    /// An empty store in memory, which ends with this value: for tests and trials.
+    ///
+    /// # Errors
+    /// [`OpenFault`] when there is no memory for it.
+    pub fn in_memory() -> Result<Self, OpenFault> {
+        Self::with_backend(InMemoryBackend::new())
+    }
+
+    /// Opens the store on any medium, or begins one there when it is empty.
+    ///
+    /// # Errors
+    /// [`OpenFault`].
+    pub fn with_backend(backend: impl StorageBackend) -> Result<Self, OpenFault> {
+        Self::on_medium(Medium::new(backend), CACHE_BYTES, Path::new("the given medium"))
+    }
+
+    /// `path` is what faults call the medium.
+    pub(super) fn on_medium(medium: Medium, cache_bytes: usize, path: &Path) -> Result<Self, OpenFault> {
+        let open = || -> Result<(Database, u64), redb::Error> {
+            let database = Builder::new().set_cache_size(cache_bytes).create_with_backend(medium.clone())?;
+            let format = prepare(&database)?;
+            Ok((database, format))
+        };
+        let (database, found) = open().map_err(|error| OpenFault::from_redb(path, &error))?;
+        if found != FORMAT {
+            return Err(OpenFault::new(path, OpenFaultKind::NewerFormat { found, known: FORMAT }));
+        }
+        Ok(Self {
+            database,
+            medium,
+            cache_bytes,
+            committing: Mutex::new(()),
+            closed: OnceLock::new(),
+            view: OnceLock::new(),
+        })
+    }
+
+    /// Reads from the database, or, when that fails, from the view. Either shows all that was
+    /// reported as committed.
+    fn reading<T>(&self, read: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, ReadFault> {
+        let error = match read(&self.database) {
+            Ok(found) => return Ok(found),
+            Err(error) => error,
+        };
+        let view = self.view.get_or_init(|| self.open_view(&error).map_err(|error| error.to_string()));
+        let view = view.as_ref().map_err(|error| ReadFault(error.clone()))?;
+        read(view).map_err(|error| ReadFault(error.to_string()))
+    }
+
+    /// Opens the view after reading failed with `error`, and closes the store to writing, as redb
+    /// does by itself. A commit under way is waited for: it may still succeed, and then the view
+    /// must show it, or fail and give the better reason.
+    fn open_view(&self, error: &redb::Error) -> Result<Database, redb::Error> {
+        let _committing = self.lock_committing();
+        self.close_to_writing(&format!("reading failed: {error}"));
+        Ok(Builder::new().set_cache_size(self.cache_bytes).create_with_backend(self.medium.view()?)?)
+    }
+
+    fn lock_committing(&self) -> MutexGuard<'_, ()> {
+        self.committing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the store to writing, for the first reason given.
+    fn close_to_writing(&self, why: &str) {
+        self.closed.get_or_init(|| why.into());
+    }
+
+    /// Applies `group` inside one redb transaction. The outcomes are true once it is committed.
+    fn apply(&self, group: &[Transaction]) -> Result<(WriteTransaction, Vec<Outcome>), redb::Error> {
+        let mut writing = self.database.begin_write()?;
+        writing.set_durability(Durability::Immediate)?;
+        writing.set_quick_repair(true);
+        let mut outcomes = Vec::with_capacity(group.len());
+        {
+            let mut meta = writing.open_table(META)?;
+            let mut records = writing.open_table(RECORDS)?;
+            let before = meta.get(META_REVISION)?.map_or(0, |revision| revision.value());
+            let mut revision = before;
+            let mut image = Vec::new();
+            for transaction in group {
+                if !holds(&records, transaction)? {
+                    outcomes.push(Outcome::Conflict);
+                    continue;
+                }
+                revision += 1;
+                for write in &transaction.write {
+                    match write {
+                        Write::Put(key, bytes) => {
+                            image.clear();
+                            image.extend_from_slice(&revision.to_le_bytes());
+                            image.extend_from_slice(bytes);
+                            records.insert(key.as_slice(), image.as_slice())?;
+                        }
+                        Write::Delete(key) => {
+                            records.remove(key.as_slice())?;
+                        }
+                    }
+                }
+                outcomes.push(Outcome::Committed(Revision(revision)));
+            }
+            if revision != before {
+                meta.insert(META_REVISION, revision)?;
+            }
+        }
+        Ok((writing, outcomes))
+    }
+}
+
+impl Store for Embedded {
+    fn read(&self, key: &[u8]) -> Result<Option<Versioned>, ReadFault> {
+        self.reading(|database| {
+            let records = database.begin_read()?.open_table(RECORDS)?;
+            records.get(key)?.map(|image| versioned(image.value())).transpose()
+        })
+    }
+
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        count_max: usize,
+    ) -> Result<Vec<(Vec<u8>, Versioned)>, ReadFault> {
+        let start = match after {
+            Some(after) if after >= prefix => Excluded(after),
+            _ => Included(prefix),
+        };
+        self.reading(|database| {
+            let records = database.begin_read()?.open_table(RECORDS)?;
+            let mut page = Vec::new();
+            for record in records.range::<&[u8]>((start, Unbounded))?.take(count_max) {
+                let (key, image) = record?;
+                if !key.value().starts_with(prefix) {
+                    break;
+                }
+                page.push((key.value().to_vec(), versioned(image.value())?));
+            }
+            Ok(page)
+        })
+    }
+
+    /// A fault before the commit begins is certain: nothing of the group was written, and the
+    /// answer is [`CommitFault::Closed`]. It closes the store all the same, for a medium that
+    /// fails to read or to take pages is not one to acknowledge passwords on. A fault of the
+    /// commit itself is [`CommitFault::Unknown`], because the file may hold the group or not.
+    ///
+    /// A group of conflicts alone writes nothing and costs no sync.
+    fn commit(&self, group: &[Transaction]) -> Result<Vec<Outcome>, CommitFault> {
+        let _committing = self.lock_committing();
+        if let Some(why) = self.closed.get() {
+            return Err(CommitFault::Closed(why.clone()));
+        }
+        let (writing, outcomes) = self.apply(group).map_err(|error| {
+            let why = format!("preparing a commit failed: {error}");
+            self.close_to_writing(&why);
+            CommitFault::Closed(why)
+        })?;
+        if outcomes.iter().all(|outcome| matches!(outcome, Outcome::Conflict)) {
+            // Giving up a transaction that wrote nothing can fail only on a medium that failed
+            // before, and then the next commit says so.
+            drop(writing);
+            return Ok(outcomes);
+        }
+        writing.commit().map_err(|error| {
+            let why = format!("a commit failed: {error}");
+            self.close_to_writing(&why);
+            CommitFault::Unknown(why)
+        })?;
+        Ok(outcomes)
+    }
+}
+
+/// Whether everything `transaction` expects is true of `records`.
+fn holds(
+    records: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    transaction: &Transaction,
+) -> Result<bool, redb::Error> {
+    for expect in &transaction.expect {
+        let found = match records.get(expect.key.as_slice())? {
+            Some(image) => Some(split(image.value())?.0),
+            None => None,
+        };
+        if found != expect.revision {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The two parts of what is stored under a key.
+fn split(image: &[u8]) -> Result<(Revision, &[u8]), redb::Error> {
+    let (revision, bytes) = image
+        .split_first_chunk::<REVISION_BYTES>()
+        .ok_or_else(|| redb::Error::Corrupted("a record lacks its revision".into()))?;
+    Ok((Revision(u64::from_le_bytes(*revision)), bytes))
+}
+
+fn versioned(image: &[u8]) -> Result<Versioned, redb::Error> {
+    let (revision, bytes) = split(image)?;
+    Ok(Versioned { revision, bytes: bytes.into() })
+}
+
+/// Makes the tables of a new store; returns the format number of this one.
+fn prepare(database: &Database) -> Result<u64, redb::Error> {
+    let mut writing = database.begin_write()?;
+    writing.set_quick_repair(true);
+    let found = writing.open_table(META)?.get(META_FORMAT)?.map(|format| format.value());
+    if let Some(found) = found {
+        writing.abort()?;
+        return Ok(found);
+    }
+    writing.open_table(RECORDS)?;
+    writing.open_table(META)?.insert(META_FORMAT, FORMAT)?;
+    writing.commit()?;
+    Ok(FORMAT)
+}
+
+/// Begins an empty store in the file `path`, which appears there complete or not at all.
+///
+/// It is made beside its place and then linked into it, for a file that redb has not finished
+/// cannot be told from one that is damaged. Linking, unlike renaming, never replaces a store that
+/// another process has begun meanwhile; then that one is used.
+fn begin(path: &Path) -> Result<(), redb::Error> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".new.{}", process::id()));
+    let draft = PathBuf::from(draft);
+    let linked = fill(&draft).and_then(|()| match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    });
+    let removed = fs::remove_file(&draft);
+    linked?;
+    removed?;
+    // The name must outlast a crash as surely as what is committed under it.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()?;
+    Ok(())
+}
+
+/// Makes an empty store in the file `draft`. One of that name can only be left over from an
+/// earlier process with the same number.
+fn fill(draft: &Path) -> Result<(), redb::Error> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+    let database = Builder::new().create_with_backend(FileBackend::new(file)?)?;
+    prepare(&database)?;
+    database.close()?;
+    Ok(())
+}
+
+/// Gives the store in the file `path` another format number.
+#[cfg(test)]
+pub(super) fn set_format(path: &Path, format: u64) {
+    let database = Database::open(path).unwrap();
+    let writing = database.begin_write().unwrap();
+    writing.open_table(META).unwrap().insert(META_FORMAT, format).unwrap();
+    writing.commit().unwrap();
+}

@@ -7,8 +7,15 @@
 use std::fmt;
 
 mod embedded;
+#[cfg(test)]
+mod faulty_disk;
+mod medium;
+mod open_fault;
+#[cfg(test)]
+mod tests;
 
-pub use embedded::Embedded;
+pub use embedded::{CACHE_BYTES, Embedded};
+pub use open_fault::{OpenFault, OpenFaultKind};
 
 /// A number the store gives every commit: strictly increasing over all records, never reused,
 /// so that revisions of one key compare even across its deletion.
@@ -80,6 +87,17 @@ pub enum CommitFault {
     Unknown(String),
 }
 
+impl fmt::Display for CommitFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(why) => write!(f, "nothing was written, the store is closed to writing until reopened: {why}"),
+            Self::Unknown(why) => write!(f, "it is unknown what was written: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for CommitFault {}
+
 /// The store could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadFault(pub String);
@@ -118,6 +136,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// earlier ones. Returns one outcome per transaction. Blocks for the length of a sync.
     ///
     /// # Errors
-    /// [`CommitFault`]: after the first `Unknown` every later call is `Closed`.
+    /// [`CommitFault`]: after the first `Unknown` every later call is `Closed`. Reading does not
+    /// settle what became of an unknown group: it may appear, or vanish, when the store is opened
+    /// again.
     fn commit(&self, group: &[Transaction]) -> Result<Vec<Outcome>, CommitFault>;
 }

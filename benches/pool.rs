@@ -1,0 +1,174 @@
+//! How much of the machine's hashing power becomes password changes, and do those who ask for
+//! nothing notice?
+//!
+//! A change verifies one password and hashes another, so with `h` hashes per second there can be
+//! `h / 2` changes per second and no more; sessions, commits and the generator itself share the
+//! cores with the hashing. First the hashing alone is measured, in this process, with the threads
+//! the service would have (one per CPU, nice 19); then the server on the same CPUs, with 16 clients
+//! that change passwords as fast as they are let, and beside them NOOPs on a schedule.
+//!
+//! `cargo bench --bench pool [-- --rounds N --seconds S]`. Writes `benches/record/pool.md`.
+
+use std::fs;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use keyturn::auth::{Hasher, Recognizer};
+use keyturn::model::{Argon2idCost, Clock, Secret};
+
+#[path = "support/generator.rs"]
+mod generator;
+#[path = "support/machine.rs"]
+mod machine;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/server.rs"]
+mod server;
+
+use generator::{Findings, Generator, finish};
+use machine::Spread;
+use process::raise_open_files;
+use server::{PASSWORD, Server};
+
+const CLIENTS: usize = 16;
+const PROBES_PER_S: u32 = 1000;
+const RATIO_MIN: f64 = 0.93;
+const PROBE_P99_US_MAX: f64 = 500.0;
+const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/record/pool.md");
+
+/// What one round found.
+struct Round {
+    /// Of the pool alone, per second.
+    hashes: f64,
+    /// Of the server, while nobody probes.
+    changes: Findings,
+    /// NOOPs while the pool is saturated.
+    probe: Findings,
+}
+
+impl Round {
+    /// The share of the possible changes that were made.
+    fn ratio(&self) -> f64 {
+        self.changes.number("ops_per_s") / (self.hashes / 2.0)
+    }
+}
+
+/// Hashes per second that one nice thread on each of `cpus` makes together.
+fn hash_alone(cpus: &[usize], length: Duration) -> io::Result<f64> {
+    let done = AtomicU64::new(0);
+    let enough = AtomicBool::new(false);
+    let recognizer = Recognizer::new();
+    let clock = Clock::new();
+    std::thread::scope(|scope| {
+        for cpu in cpus {
+            let (done, enough, recognizer) = (&done, &enough, recognizer.clone());
+            scope.spawn(move || hash_until(*cpu, enough, done, recognizer));
+        }
+        // The arenas are touched for the first time before the window opens.
+        std::thread::park_timeout(Duration::from_millis(500));
+        let (begun, before) = (clock.now(), done.load(Ordering::Relaxed));
+        while clock.now().since(begun) < length {
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        let (ended, after) = (clock.now(), done.load(Ordering::Relaxed));
+        enough.store(true, Ordering::Relaxed);
+        Ok((after - before) as f64 / ended.since(begun).as_secs_f64())
+    })
+}
+
+fn hash_until(cpu: usize, enough: &AtomicBool, done: &AtomicU64, recognizer: Recognizer) {
+    let mut only = rustix::thread::CpuSet::new();
+    only.set(cpu);
+    rustix::thread::sched_setaffinity(None, &only).expect("the CPU is there");
+    rustix::process::setpriority_process(None, 19).expect("anybody may be nice");
+    let mut hasher = Hasher::new(Argon2idCost::default(), recognizer);
+    let secret = Secret::new(PASSWORD.as_bytes()).expect("it is short enough");
+    while !enough.load(Ordering::Relaxed) {
+        hasher.make(&secret, 0);
+        done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// One round: the pool alone, the server, the server with probes.
+fn measure(cpus: &[usize], generator: &Generator, server: &Server, seconds: f64) -> io::Result<Round> {
+    let hashes = hash_alone(cpus, Duration::from_secs_f64(seconds))?;
+    let pid = server.pid();
+    let change = |seconds: f64| {
+        format!("changes --connections {CLIENTS} --user u{{}} --password-stdin --server-pid {pid} --seconds {seconds}")
+    };
+    let changes = generator.run(server.address(), &change(seconds))?;
+    // The load lasts longer than the probe's set-up and window.
+    let load = generator.start(server.address(), &change(seconds + 4.0))?;
+    std::thread::park_timeout(Duration::from_secs(1));
+    let probe = format!(
+        "noop-probe --rate {PROBES_PER_S} --connections 4 --user u{CLIENTS} --password-stdin --server-pid {pid} \
+         --seconds {seconds}"
+    );
+    let probe = generator.run(server.address(), &probe);
+    finish(load)?;
+    Ok(Round { hashes, changes, probe: probe? })
+}
+
+#[expect(clippy::print_stdout, reason = "a bench speaks to its terminal")]
+fn main() -> io::Result<()> {
+    raise_open_files()?;
+    let rounds = machine::argument("--rounds", 3.0) as usize;
+    let tries = machine::argument("--tries", rounds as f64) as usize;
+    let seconds = machine::argument("--seconds", 5.0);
+    let cpus: Vec<usize> = (0..std::thread::available_parallelism()?.get()).collect();
+    let generator = Generator::build(&cpus)?;
+    let server = Server::start(&cpus, CLIENTS + 1)?;
+    let mut found = Vec::new();
+    for round in 1..=tries {
+        let this = measure(&cpus, &generator, &server, seconds)?;
+        println!("round {round}: {:.1} hashes/s alone, ratio {:.3}", this.hashes, this.ratio());
+        println!("  changes {}\n  probe   {}", this.changes, this.probe);
+        found.push(this);
+    }
+    let noise = |round: &Round| round.changes.number("others_cpu_share");
+    found.sort_by(|one, other| noise(one).total_cmp(&noise(other)));
+    found.truncate(rounds);
+    let record = record(&found, tries, seconds)?;
+    println!("\n{record}");
+    fs::write(RECORD, record)
+}
+
+/// The page that is kept.
+fn record(rounds: &[Round], tries: usize, seconds: f64) -> io::Result<String> {
+    let over = |of: fn(&Round) -> f64| Spread::of(rounds.iter().map(of));
+    let ratio = over(Round::ratio);
+    let p99 = over(|round| round.probe.number("p99_us"));
+    let reached = |reached: bool| if reached { "yes" } else { "no" };
+    let count = rounds.len();
+    Ok(format!(
+        "# Password changes against the hashing pool alone\n\n{}. Argon2id 19456 KiB, t=2, p=1; server and generator \
+         share all CPUs; {CLIENTS} clients, each: connect, USER, PASS, NEWPASS, QUIT, again.\n\
+         `cargo bench --bench pool -- --rounds {count} --tries {tries} --seconds {seconds}`: median (min–max) of the \
+         {count} quietest of {tries} rounds; the ratio is taken within each.\n\n\
+         | measure | found | wanted | reached |\n|---|---|---|---|\n\
+         | hashes/s, pool alone | {} | | |\n\
+         | changes/s, server | {} | | |\n\
+         | changes/s against hashes/s / 2 | **{}** | ≥ {RATIO_MIN} | {} |\n\
+         | one change, p50 ms | {} | | |\n\
+         | one change, p99 ms | {} | | |\n\
+         | server CPU per change, ms | {} | | |\n\
+         | NOOP at {PROBES_PER_S}/s meanwhile, from the due time, p50 µs | {} | | |\n\
+         | NOOP meanwhile, p99 µs | **{}** | ≤ {PROBE_P99_US_MAX:.0} | {} |\n\
+         | of which the probe itself was late, p99 µs | {} | | |\n\
+         | other processes' CPU meanwhile, worst | {:.2} | | |\n",
+        machine::describe()?,
+        over(|round| round.hashes).show(1),
+        over(|round| round.changes.number("ops_per_s")).show(1),
+        ratio.show(3),
+        reached(ratio.median >= RATIO_MIN),
+        over(|round| round.changes.number("p50_us") / 1e3).show(0),
+        over(|round| round.changes.number("p99_us") / 1e3).show(0),
+        over(|round| round.changes.number("server_cpu_ns_per_op") / 1e6).show(2),
+        over(|round| round.probe.number("p50_us")).show(0),
+        p99.show(0),
+        reached(p99.median <= PROBE_P99_US_MAX),
+        over(|round| round.probe.number("late_p99_us")).show(0),
+        over(|round| round.changes.number("others_cpu_share")).max,
+    ))
+}

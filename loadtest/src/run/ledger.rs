@@ -1,0 +1,180 @@
+//! What was asked for and what was answered, kept so that it can be checked afterwards.
+//!
+//! The ledger is a text file. Its first line names the format; every further line is
+//!
+//! ```text
+//! intent ACCOUNT NUMBER         written before NEWPASS is sent
+//! acknowledged ACCOUNT NUMBER   the server answered 200
+//! refused ACCOUNT NUMBER        the server answered no
+//! unknown ACCOUNT NUMBER        no answer came
+//! ```
+//!
+//! with an account's index and a password's number: it holds no passwords. Each line is one
+//! appending write, so a generator that is killed loses no line it had written; an intent without
+//! outcome counts as unknown. (A machine that loses power may lose lines: run the generator on
+//! another machine than the server to test that.)
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+const FORMAT: &str = "keyturn-loadtest ledger 1";
+
+/// How an attempted change ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The server said it was done.
+    Acknowledged,
+    /// The server said it was not done.
+    Refused,
+    /// The server said nothing that can be relied on.
+    Unknown,
+}
+
+/// One attempted change, in the order in which they were begun on each account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The account's index.
+    pub(crate) account: u32,
+    /// The number of the new password.
+    pub(crate) number: u32,
+    /// How it ended; `None` when the generator did not live to see it.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// A ledger open for writing; or none, when nobody wants one.
+#[derive(Debug)]
+pub(crate) struct Ledger(Option<File>);
+
+impl Ledger {
+    /// Opens the ledger at `path` to append to it.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn open(path: Option<&Path>) -> io::Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self(None));
+        };
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        if file.metadata()?.len() == 0 {
+            writeln!(file, "{FORMAT}")?;
+        }
+        Ok(Self(Some(file)))
+    }
+
+    /// Writes down that account `account` is about to be given password `number`.
+    ///
+    /// # Errors
+    /// When the file cannot be written: the change must then not be attempted.
+    pub(crate) fn intend(&self, account: u32, number: u32) -> io::Result<()> {
+        self.append(&format!("intent {account} {number}\n"))
+    }
+
+    /// Writes down how it ended.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn conclude(&self, account: u32, number: u32, outcome: Outcome) -> io::Result<()> {
+        self.append(&format!("{outcome} {account} {number}\n"))
+    }
+
+    fn append(&self, line: &str) -> io::Result<()> {
+        self.0.as_ref().map_or(Ok(()), |mut file| file.write_all(line.as_bytes()))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// Reads a ledger; one that does not exist is empty. A last line that was cut off is left out.
+///
+/// # Errors
+/// When the file cannot be read or is not a ledger.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<Entry>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    parse(&text).map_err(|line| io::Error::other(format!("{}: line {line} makes no sense", path.display())))
+}
+
+/// The entries of a ledger's text, or the number of the line that is wrong.
+fn parse(text: &str) -> Result<Vec<Entry>, usize> {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut open: HashMap<(u32, u32), usize> = HashMap::new();
+    for (line, number) in whole.lines().zip(1..) {
+        if number == 1 {
+            if line != FORMAT {
+                return Err(number);
+            }
+            continue;
+        }
+        let (word, account, password) = fields(line).ok_or(number)?;
+        let outcome = match word {
+            "intent" => {
+                open.insert((account, password), entries.len());
+                entries.push(Entry { account, number: password, outcome: None });
+                continue;
+            }
+            "acknowledged" => Outcome::Acknowledged,
+            "refused" => Outcome::Refused,
+            "unknown" => Outcome::Unknown,
+            _ => return Err(number),
+        };
+        let index = open.remove(&(account, password)).ok_or(number)?;
+        entries[index].outcome = Some(outcome);
+    }
+    Ok(entries)
+}
+
+fn fields(line: &str) -> Option<(&str, u32, u32)> {
+    let mut fields = line.split(' ');
+    let found = (fields.next()?, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    fields.next().is_none().then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_reads_back_what_was_written() {
+        let path = std::env::temp_dir().join(format!("keyturn-ledger-{}", std::process::id()));
+        let ledger = Ledger::open(Some(&path)).unwrap();
+        ledger.intend(7, 1).unwrap();
+        ledger.intend(8, 1).unwrap();
+        ledger.conclude(7, 1, Outcome::Acknowledged).unwrap();
+        drop(ledger);
+        let again = Ledger::open(Some(&path)).unwrap();
+        again.intend(7, 2).unwrap();
+        again.conclude(7, 2, Outcome::Refused).unwrap();
+        let entries = read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let entry = |account, number, outcome| Entry { account, number, outcome };
+        assert_eq!(
+            entries,
+            [entry(7, 1, Some(Outcome::Acknowledged)), entry(8, 1, None), entry(7, 2, Some(Outcome::Refused))]
+        );
+    }
+
+    #[test]
+    fn a_cut_last_line_is_left_out_and_nonsense_is_refused() {
+        let text = format!("{FORMAT}\nintent 1 1\nacknowledged 1");
+        assert_eq!(parse(&text), Ok(vec![Entry { account: 1, number: 1, outcome: None }]));
+        for bad in ["intent 1", "intent 1 1 1", "acknowledged 1 1", "hello 1 1"] {
+            assert_eq!(parse(&format!("{FORMAT}\n{bad}\n")), Err(2), "{bad}");
+        }
+        assert_eq!(parse("something else\n"), Err(1));
+    }
+}

@@ -1,0 +1,113 @@
+//! Which keys there are, and what each may hold.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::fields::{Fields, Problems};
+use super::{Config, ConfigError, DEFAULT_PORT, Listener, Live};
+use crate::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX, SECRET_BYTES_MAX};
+use crate::model::{Argon2idCost, Dialect, DomainName};
+
+/// What stands in the place of a key when the text is not TOML.
+const SYNTAX: &str = "syntax";
+
+pub(super) fn parse(text: &str, default: &Config) -> Result<Config, Vec<ConfigError>> {
+    let mut problems = Problems::new(text);
+    let (document, syntax_errors) = DeTable::parse_recoverable(text);
+    let mut unreadable = Vec::new();
+    for error in syntax_errors {
+        let at = error.span().unwrap_or(0..0);
+        let line = problems.line(&at);
+        if !unreadable.contains(&line) {
+            unreadable.push(line);
+            problems.note(&at, SYNTAX, error.message());
+        }
+    }
+    let config = read(&mut problems, document.get_ref(), default.clone());
+    let mut list = problems.into_list();
+    // The parser goes on behind a mistake with a guess in its place: whatever else is said about
+    // such a line would be about the guess.
+    list.retain(|error| error.field == SYNTAX || !unreadable.contains(&error.line));
+    if list.is_empty() { Ok(config) } else { Err(list) }
+}
+
+fn read<'i>(problems: &mut Problems<'i>, document: &DeTable<'i>, default: Config) -> Config {
+    let mut fields = Fields::new(problems, "", Some(document), 0..0);
+    let main_domain = fields.text("main_domain", DomainName::parse).unwrap_or(default.main_domain);
+    let shards = fields.number_if_any::<u16>("shards", 1..=1024).and_then(|count| count.try_into().ok());
+    let live = read_live(&mut fields, default.live);
+    let argon2id = read_cost(&mut fields.table("argon2id"), default.argon2id);
+    let listeners = read_listeners(&mut fields).unwrap_or(default.listeners);
+    Config { main_domain, shards, argon2id, listeners, live }
+}
+
+fn read_live(fields: &mut Fields<'_, '_, '_>, default: Live) -> Live {
+    let secret_bytes_max = u64::try_from(SECRET_BYTES_MAX).unwrap_or(u64::MAX);
+    Live {
+        channels: fields.number("channels", 0..=1_000_000, default.channels),
+        connections_per_address: fields.number(
+            "connections_per_address",
+            0..=1_000_000,
+            default.connections_per_address,
+        ),
+        idle: seconds(fields.number("idle_seconds", 1..=86_400, default.idle.as_secs())),
+        login: seconds(fields.number("login_seconds", 1..=86_400, default.login.as_secs())),
+        line: seconds(fields.number("line_seconds", 1..=86_400, default.line.as_secs())),
+        drain: seconds(fields.number("drain_seconds", 0..=3_600, default.drain.as_secs())),
+        failures_max: fields.number("failures_max", 1..=100, default.failures_max),
+        failed_reply_delay: fields
+            .number_if_any("failed_reply_delay_ms", 0..=60_000)
+            .map_or(default.failed_reply_delay, Duration::from_millis),
+        password_bytes_min: fields.number("password_length_min", 1..=secret_bytes_max, default.password_bytes_min),
+        queue_length_max: fields.number("queue_length_max", 1..=1_000_000, default.queue_length_max),
+        log_level: fields.number("log_level", 0..=5, default.log_level),
+    }
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn read_cost(fields: &mut Fields<'_, '_, '_>, default: Argon2idCost) -> Argon2idCost {
+    let p = fields.number("p", 1..=16, default.p);
+    // Fewer blocks than 8 per lane are no Argon2 (RFC 9106, section 3.1).
+    let m_kib = fields.number("m_kib", 8 * u64::from(p)..=u64::from(ARGON2ID_M_KIB_MAX), default.m_kib);
+    let t = fields.number("t", 1..=ARGON2ID_KIB_WRITTEN_MAX / u64::from(m_kib), default.t);
+    Argon2idCost { m_kib, t, p }
+}
+
+fn read_listeners(fields: &mut Fields<'_, '_, '_>) -> Option<Vec<Listener>> {
+    let mut seen: Vec<SocketAddr> = Vec::new();
+    let listeners = fields.tables("listener", |fields| {
+        let address = fields.text_needed("address", |text| {
+            let address = address(text)?;
+            if address.port() != 0 && seen.contains(&address) {
+                return Err(format!("{address} is listened on twice"));
+            }
+            seen.push(address);
+            Ok(address)
+        });
+        let dialect = fields.text("dialect", dialect).unwrap_or_default();
+        let domain = fields.text("domain", DomainName::parse);
+        let hide_version = fields.flag("hide_version", false);
+        Some(Listener { address: address?, dialect, domain, hide_version })
+    })?;
+    Some(listeners.into_iter().flatten().collect())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let example = |ip: &str| format!("must be ADDRESS:PORT, such as \"{ip}:{DEFAULT_PORT}\"");
+    text.parse::<SocketAddr>().map_err(|_| match text.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(ip)) => format!("has no port: {}", example(&ip.to_string())),
+        Ok(std::net::IpAddr::V6(ip)) => format!("has no port: {}", example(&format!("[{ip}]"))),
+        Err(_) => format!("{}; host names are not looked up", example("127.0.0.1")),
+    })
+}
+
+fn dialect(text: &str) -> Result<Dialect, String> {
+    let all = [Dialect::Communigate, Dialect::Poppassd];
+    let found = all.into_iter().find(|dialect| dialect.as_str() == text);
+    found.ok_or_else(|| format!("must be \"communigate\" or \"poppassd\", not {text:?}"))
+}

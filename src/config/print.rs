@@ -1,0 +1,41 @@
+//! The inverse of parsing.
+
+use std::fmt;
+
+use super::{Config, Listener};
+
+impl fmt::Display for Config {
+    /// Prints every key; the text parses back to `self`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { main_domain, shards, argon2id, listeners, live } = self;
+        writeln!(f, "main_domain = \"{main_domain}\"")?;
+        if let Some(shards) = shards {
+            writeln!(f, "shards = {shards}")?;
+        }
+        writeln!(f, "channels = {}", live.channels)?;
+        writeln!(f, "connections_per_address = {}", live.connections_per_address)?;
+        writeln!(f, "idle_seconds = {}", live.idle.as_secs())?;
+        writeln!(f, "login_seconds = {}", live.login.as_secs())?;
+        writeln!(f, "line_seconds = {}", live.line.as_secs())?;
+        writeln!(f, "drain_seconds = {}", live.drain.as_secs())?;
+        writeln!(f, "failures_max = {}", live.failures_max)?;
+        writeln!(f, "failed_reply_delay_ms = {}", live.failed_reply_delay.as_millis())?;
+        writeln!(f, "password_length_min = {}", live.password_bytes_min)?;
+        writeln!(f, "queue_length_max = {}", live.queue_length_max)?;
+        writeln!(f, "log_level = {}", live.log_level)?;
+        writeln!(f, "\n[argon2id]\nm_kib = {}\nt = {}\np = {}", argon2id.m_kib, argon2id.t, argon2id.p)?;
+        listeners.iter().try_for_each(|listener| write!(f, "\n{listener}"))
+    }
+}
+
+impl fmt::Display for Listener {
+    /// Prints a `[[listener]]` table.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, dialect, domain, hide_version } = self;
+        writeln!(f, "[[listener]]\naddress = \"{address}\"\ndialect = \"{}\"", dialect.as_str())?;
+        if let Some(domain) = domain {
+            writeln!(f, "domain = \"{domain}\"")?;
+        }
+        writeln!(f, "hide_version = {hide_version}")
+    }
+}

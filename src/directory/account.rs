@@ -1,0 +1,109 @@
+use std::slice;
+
+use super::record::{AccountRecord, DomainRecord, ServerRecord};
+use super::settings::{self, Layers, PWD};
+use crate::auth::Credentials;
+use crate::model::AccountName;
+use crate::notation::{Dictionary, Value};
+use crate::store::Revision;
+
+/// An account as read from the store, with what it takes to change it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its canonical name.
+    pub name: AccountName,
+    /// Of the record read: it grows with every change of the account, and only then.
+    pub revision: Revision,
+    /// How often the password was set, the first time included. A proof that was given for an
+    /// older password is stale, whatever else was changed since.
+    pub password_revision: u64,
+    /// Its password verifiers.
+    pub credentials: Credentials,
+    created_at: u64,
+    aliases: Vec<AccountName>,
+    settings: Layers,
+    /// Whether the domain is open, and offers this service to its accounts.
+    is_served: bool,
+}
+
+impl Account {
+    pub(super) fn new(
+        name: AccountName,
+        revision: Revision,
+        record: AccountRecord,
+        domain: DomainRecord,
+        server: Option<ServerRecord>,
+    ) -> Self {
+        let (account_defaults, domain_defaults) =
+            server.map(|server| (server.account_defaults, server.domain_defaults)).unwrap_or_default();
+        let domain_modes =
+            domain.settings.get("DomainAccessModes").or_else(|| domain_defaults.get("DomainAccessModes"));
+        let is_served = !domain.is_suspended && settings::includes_mode(domain_modes, PWD);
+        Self {
+            name,
+            revision,
+            password_revision: record.password_revision,
+            credentials: record.credentials,
+            created_at: record.created_at,
+            aliases: record.aliases,
+            settings: Layers([record.settings, domain.account_defaults, account_defaults]),
+            is_served,
+        }
+    }
+
+    /// What the store holds of it, with other credentials.
+    pub(super) fn to_record(&self, credentials: Credentials) -> AccountRecord {
+        AccountRecord {
+            created_at: self.created_at,
+            password_revision: self.password_revision,
+            aliases: self.aliases.clone(),
+            credentials,
+            settings: self.settings.own().clone(),
+        }
+    }
+
+    /// Whether the account may log in here: its password counts (`UseAppPassword`), both it and
+    /// its domain have the access mode PWD, and the domain is not suspended.
+    #[must_use]
+    pub fn may_log_in(&self) -> bool {
+        self.is_served
+            && settings::is_on(self.settings.get("UseAppPassword"))
+            && settings::includes_mode(self.settings.get("AccessModes"), PWD)
+    }
+
+    /// Whether the owner may change the password: the effective `PWDAllowed`.
+    #[must_use]
+    pub fn may_change_password(&self) -> bool {
+        settings::is_on(self.settings.get("PWDAllowed"))
+    }
+
+    /// When it was created, in seconds since 1970.
+    #[must_use]
+    pub fn created_at(&self) -> u64 {
+        self.created_at
+    }
+
+    /// Its other names.
+    pub fn aliases(&self) -> slice::Iter<'_, AccountName> {
+        self.aliases.iter()
+    }
+
+    /// The settings made for this very account.
+    #[must_use]
+    pub fn explicit_settings(&self) -> &Dictionary {
+        self.settings.own()
+    }
+
+    /// The settings in force: explicit, else the domain's default, else the server's, else the
+    /// program's own.
+    #[must_use]
+    pub fn effective_settings(&self) -> Dictionary {
+        self.settings.merged()
+    }
+
+    /// The setting in force under `key`, unless only the program's own default is left.
+    #[must_use]
+    pub fn effective_setting(&self, key: &str) -> Option<&Value> {
+        self.settings.get(key)
+    }
+}

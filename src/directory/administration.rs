@@ -1,0 +1,409 @@
+//! Changes an administrator makes. Each call checks what it can and returns what to commit; a
+//! conflict means that somebody changed the same thing meanwhile, and that the call is to be
+//! repeated.
+
+use super::record::{AccountRecord, DomainRecord, ServerRecord};
+use super::{Account, Directory, DirectoryFault, SETTINGS_BYTES_MAX, keys, replace, settings};
+use crate::auth::Credentials;
+use crate::model::{AccountName, DomainName};
+use crate::notation::{Dictionary, Form, Value};
+use crate::store::{Expect, ReadFault, Revision, Transaction, Write};
+
+/// Whose settings are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// Those of one account.
+    Account(&'a AccountName),
+    /// Those of one domain.
+    Domain(&'a DomainName),
+    /// The defaults for the accounts of one domain.
+    DomainAccountDefaults(&'a DomainName),
+    /// The defaults for all accounts.
+    AccountDefaults,
+    /// The defaults for all domains.
+    DomainDefaults,
+}
+
+type Changed = Result<Transaction, DirectoryFault>;
+
+impl Directory {
+    /// Whether the directory has been founded.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn is_founded(&self) -> Result<bool, ReadFault> {
+        Ok(self.read_server()?.is_some())
+    }
+
+    /// What to commit at the first start: the main domain, and in it a postmaster with all rights.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::Founded`] when that was done before, or [`DirectoryFault::Read`].
+    pub fn found(&self, postmaster: Credentials) -> Changed {
+        if let Some((_, server)) = self.read_server()? {
+            return Err(DirectoryFault::Founded(server.main_domain));
+        }
+        let created_at = postmaster.changed_at;
+        let main_domain = self.main_domain.clone();
+        let (account_defaults, domain_defaults) = (Dictionary::new(), Dictionary::new());
+        let server = ServerRecord { main_domain, account_defaults, domain_defaults };
+        let mut change = Change::default();
+        change.create(keys::SERVER.into(), server.encode());
+        change.create_domain(&self.main_domain, created_at);
+        let rights = Value::Array(vec![Value::from("Master")]);
+        let settings = [("Rights", rights)].into_iter().collect();
+        change.create_account(&self.postmaster(), postmaster, settings);
+        Ok(change.0)
+    }
+
+    /// What to commit to create a domain at the time `created_at`, in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::DomainTaken`], [`DirectoryFault::Read`].
+    pub fn create_domain(&self, name: &DomainName, created_at: u64) -> Changed {
+        self.check_domain_is_free(name)?;
+        let mut change = Change::default();
+        change.create_domain(name, created_at);
+        Ok(change.0)
+    }
+
+    /// What to commit to delete an empty domain with its other names.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::DomainNotEmpty`],
+    /// [`DirectoryFault::MainDomain`], [`DirectoryFault::Read`].
+    pub fn delete_domain(&self, name: &DomainName) -> Changed {
+        if *name == self.main_domain {
+            return Err(DirectoryFault::MainDomain(name.clone()));
+        }
+        let (revision, record) = self.expect_domain(name)?;
+        // The roster is read before the accounts: one created after that changes it.
+        let roster = self.store.read(&keys::roster(name))?;
+        if !self.store.scan(&keys::accounts(name), None, 1)?.is_empty() {
+            return Err(DirectoryFault::DomainNotEmpty(name.clone()));
+        }
+        let mut change = Change::default();
+        change.expect(keys::domain(name), Some(revision));
+        change.expect(keys::roster(name), roster.map(|roster| roster.revision));
+        change.delete(keys::domain(name));
+        change.delete(keys::roster(name));
+        record.aliases.iter().for_each(|alias| change.delete(keys::domain_alias(alias)));
+        Ok(change.0)
+    }
+
+    /// Up to `count_max` domains in order, after the name `after`.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn domains(&self, after: Option<&DomainName>, count_max: usize) -> Result<Vec<DomainName>, ReadFault> {
+        let page = self.store.scan(keys::DOMAINS, after.map(keys::domain).as_deref(), count_max)?;
+        page.iter()
+            .map(|(key, _)| {
+                let name = std::str::from_utf8(&key[keys::DOMAINS.len()..]).ok();
+                name.and_then(|name| DomainName::parse(name).ok()).ok_or_else(|| bad_key(key))
+            })
+            .collect()
+    }
+
+    /// The other names of a domain.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::Read`].
+    pub fn domain_aliases(&self, name: &DomainName) -> Result<Vec<DomainName>, DirectoryFault> {
+        self.expect_domain(name).map(|(_, record)| record.aliases)
+    }
+
+    /// What to commit to give a domain these other names instead of those it has.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::DomainTaken`], [`DirectoryFault::Read`].
+    pub fn set_domain_aliases(&self, name: &DomainName, aliases: &[DomainName]) -> Changed {
+        let (revision, mut record) = self.expect_domain(name)?;
+        let aliases = sorted(aliases);
+        let mut change = Change::default();
+        for alias in missing_from(&record.aliases, &aliases) {
+            change.delete(keys::domain_alias(alias));
+        }
+        for alias in missing_from(&aliases, &record.aliases) {
+            self.check_domain_is_free(alias)?;
+            change.expect(keys::domain(alias), None);
+            change.create(keys::domain_alias(alias), name.as_str().into());
+        }
+        record.aliases = aliases;
+        change.replace(keys::domain(name), revision, record.encode());
+        Ok(change.0)
+    }
+
+    /// What to commit to close a domain's accounts to everybody, or to open them again.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::Read`].
+    pub fn suspend_domain(&self, name: &DomainName, is_suspended: bool) -> Changed {
+        let (revision, mut record) = self.expect_domain(name)?;
+        record.is_suspended = is_suspended;
+        Ok(replace(keys::domain(name), revision, record.encode()))
+    }
+
+    /// What to commit to create an account with these explicit settings. It counts as created
+    /// when its credentials were made.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::NameTaken`], the faults of the settings,
+    /// [`DirectoryFault::Read`].
+    pub fn create_account(&self, name: &AccountName, credentials: Credentials, settings: Dictionary) -> Changed {
+        check_settings(&settings)?;
+        let (revision, _) = self.expect_domain(name.domain())?;
+        self.check_name_is_free(name)?;
+        let mut change = Change::default();
+        change.expect(keys::domain(name.domain()), Some(revision));
+        change.create_account(name, credentials, settings);
+        Ok(change.0)
+    }
+
+    /// What to commit to give an account new credentials, as an administrator does: without the
+    /// old password, and whatever `PWDAllowed` says.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoAccount`], [`DirectoryFault::Read`].
+    pub fn set_password(&self, name: &AccountName, credentials: Credentials) -> Changed {
+        let account = self.expect_account(name)?;
+        Ok(self.change_password(&account, credentials))
+    }
+
+    /// What to commit to delete an account with its other names.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoAccount`], [`DirectoryFault::Postmaster`], [`DirectoryFault::Read`].
+    pub fn delete_account(&self, name: &AccountName) -> Changed {
+        if *name == self.postmaster() {
+            return Err(DirectoryFault::Postmaster(name.clone()));
+        }
+        let account = self.expect_account(name)?;
+        let mut change = Change::default();
+        change.expect(keys::account(name), Some(account.revision));
+        change.delete(keys::account(name));
+        account.aliases().for_each(|alias| change.delete(keys::account_alias(alias)));
+        Ok(change.0)
+    }
+
+    /// Up to `count_max` accounts of a domain in order, after the name `after`.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::Read`].
+    pub fn accounts(
+        &self,
+        domain: &DomainName,
+        after: Option<&AccountName>,
+        count_max: usize,
+    ) -> Result<Vec<AccountName>, DirectoryFault> {
+        self.expect_domain(domain)?;
+        let prefix = keys::accounts(domain);
+        let page = self.store.scan(&prefix, after.map(keys::account).as_deref(), count_max)?;
+        let name = |key: &[u8]| {
+            let local = std::str::from_utf8(&key[prefix.len()..]).ok();
+            local.and_then(|local| AccountName::new(local, domain.clone()).ok()).ok_or_else(|| bad_key(key))
+        };
+        Ok(page.iter().map(|(key, _)| name(key)).collect::<Result<_, _>>()?)
+    }
+
+    /// What to commit to give an account these other names, in its domain, instead of those it
+    /// has.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoAccount`], [`DirectoryFault::NameTaken`],
+    /// [`DirectoryFault::ForeignAlias`], [`DirectoryFault::Read`].
+    pub fn set_aliases(&self, name: &AccountName, aliases: &[AccountName]) -> Changed {
+        let account = self.expect_account(name)?;
+        let old: Vec<_> = account.aliases().cloned().collect();
+        let aliases = sorted(aliases);
+        let mut change = Change::default();
+        for alias in missing_from(&old, &aliases) {
+            change.delete(keys::account_alias(alias));
+        }
+        for alias in missing_from(&aliases, &old) {
+            if alias.domain() != name.domain() {
+                return Err(DirectoryFault::ForeignAlias(alias.clone()));
+            }
+            self.check_name_is_free(alias)?;
+            change.expect(keys::account(alias), None);
+            change.create(keys::account_alias(alias), name.local().into());
+        }
+        let mut record = account.to_record(account.credentials.clone());
+        record.aliases = aliases;
+        change.replace(keys::account(name), account.revision, record.encode());
+        Ok(change.0)
+    }
+
+    /// The explicit settings of `scope`.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::NoAccount`],
+    /// [`DirectoryFault::NotFounded`], [`DirectoryFault::Read`].
+    pub fn settings(&self, scope: Scope<'_>) -> Result<Dictionary, DirectoryFault> {
+        Ok(match scope {
+            Scope::Account(name) => self.expect_account(name)?.explicit_settings().clone(),
+            Scope::Domain(name) => self.expect_domain(name)?.1.settings,
+            Scope::DomainAccountDefaults(name) => self.expect_domain(name)?.1.account_defaults,
+            Scope::AccountDefaults => self.expect_server()?.1.account_defaults,
+            Scope::DomainDefaults => self.expect_server()?.1.domain_defaults,
+        })
+    }
+
+    /// What to commit to carry `changes` over to the settings of `scope`. The value `default`, in
+    /// any case, removes what is under its key.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::NoAccount`],
+    /// [`DirectoryFault::NotFounded`], the faults of the settings, [`DirectoryFault::Read`].
+    pub fn update_settings(&self, scope: Scope<'_>, changes: &Dictionary) -> Changed {
+        self.change_settings(scope, |settings| settings::update(settings, changes))
+    }
+
+    /// What to commit to let `scope` have these settings and no others.
+    ///
+    /// # Errors
+    /// As [`Directory::update_settings`].
+    pub fn set_settings(&self, scope: Scope<'_>, settings: Dictionary) -> Changed {
+        self.change_settings(scope, |old| *old = settings)
+    }
+
+    fn change_settings(&self, scope: Scope<'_>, change: impl FnOnce(&mut Dictionary)) -> Changed {
+        let change = |settings: &mut Dictionary| {
+            change(settings);
+            check_settings(settings)
+        };
+        match scope {
+            Scope::Account(name) => {
+                let account = self.expect_account(name)?;
+                let mut record = account.to_record(account.credentials.clone());
+                change(&mut record.settings)?;
+                Ok(replace(keys::account(name), account.revision, record.encode()))
+            }
+            Scope::Domain(name) => {
+                let (revision, mut record) = self.expect_domain(name)?;
+                change(&mut record.settings)?;
+                Ok(replace(keys::domain(name), revision, record.encode()))
+            }
+            Scope::DomainAccountDefaults(name) => {
+                let (revision, mut record) = self.expect_domain(name)?;
+                change(&mut record.account_defaults)?;
+                Ok(replace(keys::domain(name), revision, record.encode()))
+            }
+            Scope::AccountDefaults => {
+                let (revision, mut record) = self.expect_server()?;
+                change(&mut record.account_defaults)?;
+                Ok(replace(keys::SERVER.into(), revision, record.encode()))
+            }
+            Scope::DomainDefaults => {
+                let (revision, mut record) = self.expect_server()?;
+                change(&mut record.domain_defaults)?;
+                Ok(replace(keys::SERVER.into(), revision, record.encode()))
+            }
+        }
+    }
+
+    fn postmaster(&self) -> AccountName {
+        AccountName::new("postmaster", self.main_domain.clone()).expect("it is a name")
+    }
+
+    fn expect_server(&self) -> Result<(Revision, ServerRecord), DirectoryFault> {
+        self.read_server()?.ok_or(DirectoryFault::NotFounded)
+    }
+
+    fn expect_domain(&self, name: &DomainName) -> Result<(Revision, DomainRecord), DirectoryFault> {
+        self.read_domain(name)?.ok_or_else(|| DirectoryFault::NoDomain(name.clone()))
+    }
+
+    fn expect_account(&self, name: &AccountName) -> Result<Account, DirectoryFault> {
+        self.account(name)?.ok_or_else(|| DirectoryFault::NoAccount(name.clone()))
+    }
+
+    fn check_domain_is_free(&self, name: &DomainName) -> Result<(), DirectoryFault> {
+        let is_taken =
+            self.store.read(&keys::domain(name))?.is_some() || self.store.read(&keys::domain_alias(name))?.is_some();
+        if is_taken { Err(DirectoryFault::DomainTaken(name.clone())) } else { Ok(()) }
+    }
+
+    fn check_name_is_free(&self, name: &AccountName) -> Result<(), DirectoryFault> {
+        let is_taken =
+            self.store.read(&keys::account(name))?.is_some() || self.store.read(&keys::account_alias(name))?.is_some();
+        if is_taken { Err(DirectoryFault::NameTaken(name.clone())) } else { Ok(()) }
+    }
+}
+
+/// A transaction being put together.
+#[derive(Default)]
+struct Change(Transaction);
+
+impl Change {
+    fn expect(&mut self, key: Vec<u8>, revision: Option<Revision>) {
+        self.0.expect.push(Expect { key, revision });
+    }
+
+    fn put(&mut self, key: Vec<u8>, image: Vec<u8>) {
+        self.0.write.push(Write::Put(key, image));
+    }
+
+    fn delete(&mut self, key: Vec<u8>) {
+        self.0.write.push(Write::Delete(key));
+    }
+
+    fn create(&mut self, key: Vec<u8>, image: Vec<u8>) {
+        self.expect(key.clone(), None);
+        self.put(key, image);
+    }
+
+    fn replace(&mut self, key: Vec<u8>, revision: Revision, image: Vec<u8>) {
+        self.expect(key.clone(), Some(revision));
+        self.put(key, image);
+    }
+
+    fn create_domain(&mut self, name: &DomainName, created_at: u64) {
+        let record = DomainRecord {
+            created_at,
+            is_suspended: false,
+            aliases: Vec::new(),
+            settings: Dictionary::new(),
+            account_defaults: Dictionary::new(),
+        };
+        self.expect(keys::domain_alias(name), None);
+        self.create(keys::domain(name), record.encode());
+    }
+
+    fn create_account(&mut self, name: &AccountName, credentials: Credentials, settings: Dictionary) {
+        let created_at = credentials.changed_at;
+        let record = AccountRecord { created_at, password_revision: 1, aliases: Vec::new(), credentials, settings };
+        self.expect(keys::account_alias(name), None);
+        self.create(keys::account(name), record.encode());
+        self.put(keys::roster(name.domain()), Vec::new());
+    }
+}
+
+/// Settings must be readable when they come back from the store, and passwords must not be kept
+/// where everything is shown to whoever may read settings.
+fn check_settings(settings: &Dictionary) -> Result<(), DirectoryFault> {
+    if settings.iter().any(|(key, _)| key.eq_ignore_ascii_case("Password")) {
+        return Err(DirectoryFault::PasswordAmongSettings);
+    }
+    let text = settings.to_string();
+    if text.len() > SETTINGS_BYTES_MAX {
+        return Err(DirectoryFault::SettingsTooLong);
+    }
+    Value::parse(text.as_bytes(), Form::Line).map(drop).map_err(DirectoryFault::Settings)
+}
+
+fn sorted<T: Ord + Clone>(names: &[T]) -> Vec<T> {
+    let mut names = names.to_vec();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The elements of `some` that are not among `others`, which are sorted.
+fn missing_from<'a, T: Ord>(some: &'a [T], others: &[T]) -> impl Iterator<Item = &'a T> {
+    some.iter().filter(|one| others.binary_search(one).is_err())
+}
+
+fn bad_key(key: &[u8]) -> ReadFault {
+    ReadFault(format!("the key {} is damaged", key.escape_ascii()))
+}

@@ -1,0 +1,237 @@
+//! The binary form of what the directory keeps under its keys.
+//!
+//! Every record begins with a byte that tells its format. Numbers are little endian; texts and
+//! nested records have their length, four bytes, before them; a dictionary is its text in data
+//! notation, so that whatever setting a client sends can be kept.
+
+use crate::auth::{self, Credentials};
+use crate::model::{AccountName, DomainName};
+use crate::notation::{Dictionary, Form, Value};
+
+/// The format described in this file.
+const FORMAT: u8 = 1;
+
+/// Why bytes are not a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RecordFault {
+    /// A later version of the program wrote it.
+    UnknownFormat,
+    /// It is cut short or inconsistent.
+    Malformed,
+}
+
+/// The server: `S`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ServerRecord {
+    pub(super) main_domain: DomainName,
+    /// Defaults of every account's settings.
+    pub(super) account_defaults: Dictionary,
+    /// Defaults of every domain's settings.
+    pub(super) domain_defaults: Dictionary,
+}
+
+/// A domain: `D`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct DomainRecord {
+    /// Seconds since 1970.
+    pub(super) created_at: u64,
+    /// Whether its accounts are closed to everybody.
+    pub(super) is_suspended: bool,
+    pub(super) aliases: Vec<DomainName>,
+    pub(super) settings: Dictionary,
+    /// Defaults of its accounts' settings.
+    pub(super) account_defaults: Dictionary,
+}
+
+/// An account: `A`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AccountRecord {
+    /// Seconds since 1970.
+    pub(super) created_at: u64,
+    /// How often the password was set, the first time included.
+    pub(super) password_revision: u64,
+    /// Other names of the account in its domain.
+    pub(super) aliases: Vec<AccountName>,
+    pub(super) credentials: Credentials,
+    /// The explicit settings.
+    pub(super) settings: Dictionary,
+}
+
+impl ServerRecord {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut image = Image::new();
+        image.text(self.main_domain.as_str());
+        image.dictionary(&self.account_defaults);
+        image.dictionary(&self.domain_defaults);
+        image.0
+    }
+
+    pub(super) fn decode(image: &[u8]) -> Result<Self, RecordFault> {
+        let mut fields = Fields::open(image)?;
+        let main_domain = fields.domain()?;
+        let account_defaults = fields.dictionary()?;
+        let domain_defaults = fields.dictionary()?;
+        fields.close(Self { main_domain, account_defaults, domain_defaults })
+    }
+}
+
+impl DomainRecord {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut image = Image::new();
+        image.number(self.created_at);
+        image.0.push(self.is_suspended.into());
+        image.list(&self.aliases, DomainName::as_str);
+        image.dictionary(&self.settings);
+        image.dictionary(&self.account_defaults);
+        image.0
+    }
+
+    pub(super) fn decode(image: &[u8]) -> Result<Self, RecordFault> {
+        let mut fields = Fields::open(image)?;
+        let created_at = fields.number()?;
+        let is_suspended = fields.flag()?;
+        let aliases = fields.list(Fields::domain)?;
+        let settings = fields.dictionary()?;
+        let account_defaults = fields.dictionary()?;
+        fields.close(Self { created_at, is_suspended, aliases, settings, account_defaults })
+    }
+}
+
+impl AccountRecord {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut image = Image::new();
+        image.number(self.created_at);
+        image.number(self.password_revision);
+        image.list(&self.aliases, AccountName::local);
+        let mut credentials = Vec::new();
+        self.credentials.encode(&mut credentials);
+        image.bytes(&credentials);
+        image.dictionary(&self.settings);
+        image.0
+    }
+
+    /// `domain` is the one the account belongs to, which its record does not repeat.
+    pub(super) fn decode(image: &[u8], domain: &DomainName) -> Result<Self, RecordFault> {
+        let mut fields = Fields::open(image)?;
+        let created_at = fields.number()?;
+        let password_revision = fields.number()?;
+        let aliases = fields
+            .list(|fields| AccountName::new(fields.text()?, domain.clone()).map_err(|_| RecordFault::Malformed))?;
+        let credentials = fields.credentials()?;
+        let settings = fields.dictionary()?;
+        fields.close(Self { created_at, password_revision, aliases, credentials, settings })
+    }
+}
+
+/// A record being written.
+struct Image(Vec<u8>);
+
+impl Image {
+    fn new() -> Self {
+        Self(vec![FORMAT])
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn length(&mut self, length: usize) {
+        let length = u32::try_from(length).expect("names and settings have limits far below 4 GiB");
+        self.0.extend_from_slice(&length.to_le_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.length(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn list<T>(&mut self, names: &[T], text_of: impl Fn(&T) -> &str) {
+        self.length(names.len());
+        for name in names {
+            self.text(text_of(name));
+        }
+    }
+
+    fn dictionary(&mut self, dictionary: &Dictionary) {
+        self.text(&dictionary.to_string());
+    }
+}
+
+/// What is left of a record being read.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn open(image: &'a [u8]) -> Result<Self, RecordFault> {
+        match image {
+            [FORMAT, fields @ ..] => Ok(Self(fields)),
+            [_, ..] => Err(RecordFault::UnknownFormat),
+            [] => Err(RecordFault::Malformed),
+        }
+    }
+
+    /// Returns `record`, provided that nothing is left.
+    fn close<T>(self, record: T) -> Result<T, RecordFault> {
+        if self.0.is_empty() { Ok(record) } else { Err(RecordFault::Malformed) }
+    }
+
+    fn chunk<const N: usize>(&mut self) -> Result<[u8; N], RecordFault> {
+        let (chunk, rest) = self.0.split_first_chunk().ok_or(RecordFault::Malformed)?;
+        self.0 = rest;
+        Ok(*chunk)
+    }
+
+    fn number(&mut self) -> Result<u64, RecordFault> {
+        self.chunk().map(u64::from_le_bytes)
+    }
+
+    fn flag(&mut self) -> Result<bool, RecordFault> {
+        match self.chunk()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(RecordFault::Malformed),
+        }
+    }
+
+    fn length(&mut self) -> Result<usize, RecordFault> {
+        let length = self.chunk().map(u32::from_le_bytes)?;
+        usize::try_from(length).map_err(|_| RecordFault::Malformed)
+    }
+
+    fn bytes(&mut self) -> Result<&'a [u8], RecordFault> {
+        let length = self.length()?;
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or(RecordFault::Malformed)?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    fn text(&mut self) -> Result<&'a str, RecordFault> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| RecordFault::Malformed)
+    }
+
+    fn domain(&mut self) -> Result<DomainName, RecordFault> {
+        DomainName::parse(self.text()?).map_err(|_| RecordFault::Malformed)
+    }
+
+    fn list<T>(&mut self, element: impl Fn(&mut Self) -> Result<T, RecordFault>) -> Result<Vec<T>, RecordFault> {
+        let length = self.length()?;
+        (0..length).map(|_| element(self)).collect()
+    }
+
+    fn dictionary(&mut self) -> Result<Dictionary, RecordFault> {
+        match Value::parse(self.bytes()?, Form::Line) {
+            Ok(Value::Dictionary(dictionary)) => Ok(dictionary),
+            _ => Err(RecordFault::Malformed),
+        }
+    }
+
+    fn credentials(&mut self) -> Result<Credentials, RecordFault> {
+        Credentials::decode(self.bytes()?).map_err(|fault| match fault {
+            auth::RecordFault::UnknownFormat(_) | auth::RecordFault::UnknownScheme(_) => RecordFault::UnknownFormat,
+            auth::RecordFault::Malformed => RecordFault::Malformed,
+        })
+    }
+}

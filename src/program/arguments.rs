@@ -1,0 +1,299 @@
+//! The command line: what may be typed, and the help for it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; for a server: stopped in order
+  1  it could not be done; the message says why
+  2  the command line is wrong
+  3  the configuration file is wrong
+  4  another process, most likely a running server, uses the data directory
+  5  a second signal cut short the stopping of a server";
+
+const EXAMPLES: &str = "\
+Examples:
+  keyturn                                    serve on 127.0.0.1:8106, data in ./keyturn-data
+  keyturn --listen 0.0.0.0:106               serve on another address
+  keyturn --config /etc/keyturn.toml         serve as a file says
+  keyturn account add alice@example.com      add an account, asking for its password
+  keyturn doctor                             find out why it does not run here";
+
+const SERVE_EXAMPLES: &str = "\
+The first start creates the data directory, the main domain and the account `postmaster`, and shows
+its password once.
+
+Signals:
+  SIGTERM, SIGINT  stop: finish what is in flight, for at most drain_seconds
+  SIGHUP           read the configuration file again and apply what can be applied
+  SIGUSR1          write the service's counters to the log
+
+Examples:
+  keyturn serve
+  keyturn serve --config /etc/keyturn.toml --data /var/lib/keyturn
+  keyturn serve --listen 127.0.0.1:106 --listen [::1]:106";
+
+const ACCOUNT_EXAMPLES: &str = "\
+These commands work on the data directory itself: stop the server that uses it first. A name without
+a domain is completed with the main domain. The first account that is added to a new directory names
+its main domain, unless the configuration does.
+
+Examples:
+  keyturn account add alice@example.com
+  pwgen -s 16 1 | keyturn account add bob --password-stdin
+  keyturn account passwd postmaster --generate
+  keyturn account list example.com";
+
+const DOMAIN_EXAMPLES: &str = "\
+These commands work on the data directory itself: stop the server that uses it first. The first
+domain that is added to a new directory is its main domain, unless the configuration names one.
+
+Examples:
+  keyturn domain add example.com
+  keyturn domain list";
+
+const ADD_ACCOUNT_EXAMPLES: &str = "\
+The password is asked for twice on the terminal unless an option says otherwise. It is never taken
+from the command line, where other users could see it.
+
+Examples:
+  keyturn account add alice@example.com
+  keyturn account add alice@example.com --generate
+  echo \"$PASSWORD\" | keyturn account add alice@example.com --password-stdin";
+
+const PASSWD_EXAMPLES: &str = "\
+Examples:
+  keyturn account passwd alice@example.com
+  keyturn account passwd postmaster --generate";
+
+const CHECK_EXAMPLES: &str = "\
+Every problem is reported, each as FILE:LINE: KEY: what is wrong.
+
+Examples:
+  keyturn check --config /etc/keyturn.toml";
+
+const DOCTOR_EXAMPLES: &str = "\
+Exit code 0: the server can run here, perhaps with warnings; 1: it cannot.
+
+Examples:
+  keyturn doctor
+  keyturn doctor --config /etc/keyturn.toml --data /var/lib/keyturn";
+
+const PRINT_EXAMPLES: &str = "\
+Examples:
+  keyturn print config > /etc/keyturn.toml
+  keyturn print unit > /etc/systemd/system/keyturn.service
+  keyturn print completions bash > /etc/bash_completion.d/keyturn
+  keyturn print man account add | man -l -";
+
+/// A password-change server: poppwd, TCP port 106, as CommuniGate Pro and the Unix poppassd speak it.
+///
+/// Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "keyturn", version, max_term_width = 100)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub(crate) struct Arguments {
+    /// Configuration file; without one, safe defaults hold (`keyturn print config` shows them)
+    #[arg(long, value_name = "FILE", global = true, display_order = 90)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Directory of the accounts
+    #[arg(long, value_name = "DIR", global = true, default_value = "keyturn-data", display_order = 91)]
+    pub(crate) data: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) serve: ServeArguments,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct ServeArguments {
+    /// Listen here, instead of where the configuration says; may be repeated
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Vec<SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve clients until told to stop; the default
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(ServeArguments),
+
+    /// Add, change, show, delete and list accounts
+    #[command(after_help = ACCOUNT_EXAMPLES)]
+    Account {
+        #[command(subcommand)]
+        action: AccountCommand,
+    },
+
+    /// Add, list and delete domains
+    #[command(after_help = DOMAIN_EXAMPLES)]
+    Domain {
+        #[command(subcommand)]
+        action: DomainCommand,
+    },
+
+    /// Check the configuration file and say what it amounts to
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check,
+
+    /// Check whether the server can run here: kernel, limits, ports, files
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor,
+
+    /// Print the files that go with the program
+    #[command(after_help = PRINT_EXAMPLES)]
+    Print {
+        #[command(subcommand)]
+        what: PrintCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Add an account to an existing domain
+    #[command(after_help = ADD_ACCOUNT_EXAMPLES)]
+    Add {
+        /// NAME@DOMAIN, or a name in the main domain
+        name: String,
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// Give an account a new password
+    #[command(after_help = PASSWD_EXAMPLES)]
+    Passwd {
+        /// NAME@DOMAIN, or a name in the main domain
+        name: String,
+        #[command(flatten)]
+        password: PasswordArguments,
+    },
+    /// Show an account: its settings, and how its password is kept
+    #[command(after_help = "Examples:\n  keyturn account show alice@example.com")]
+    Show {
+        /// NAME@DOMAIN, or a name in the main domain
+        name: String,
+    },
+    /// Delete an account
+    #[command(after_help = "Examples:\n  keyturn account delete alice@example.com")]
+    Delete {
+        /// NAME@DOMAIN, or a name in the main domain
+        name: String,
+    },
+    /// List the accounts, one name a line
+    #[command(after_help = "Examples:\n  keyturn account list\n  keyturn account list example.com")]
+    List {
+        /// Only those of this domain
+        domain: Option<String>,
+    },
+}
+
+/// Where a new password comes from; never the command line, which other users can see.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct PasswordArguments {
+    /// Read the password from standard input, one line
+    #[arg(long, conflicts_with = "generate")]
+    pub(crate) password_stdin: bool,
+
+    /// Draw a random password and print it
+    #[arg(long)]
+    pub(crate) generate: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DomainCommand {
+    /// Add a domain
+    #[command(after_help = "Examples:\n  keyturn domain add example.com")]
+    Add {
+        /// Its name
+        name: String,
+    },
+    /// List the domains, one name a line
+    #[command(after_help = "Examples:\n  keyturn domain list")]
+    List,
+    /// Delete a domain without accounts
+    #[command(after_help = "Examples:\n  keyturn domain delete example.com")]
+    Delete {
+        /// Its name
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrintCommand {
+    /// The default configuration file, every key explained
+    #[command(after_help = "Examples:\n  keyturn print config > keyturn.toml")]
+    Config,
+    /// The completions for a shell
+    #[command(after_help = "Examples:\n  keyturn print completions zsh > ~/.zfunc/_keyturn")]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// The manual page of the program, or of one of its commands
+    #[command(after_help = "Examples:\n  keyturn print man | man -l -\n  keyturn print man account add | man -l -")]
+    Man {
+        /// The command, such as `account add`
+        command: Vec<String>,
+    },
+    /// A systemd unit
+    #[command(after_help = "Examples:\n  keyturn print unit > /etc/systemd/system/keyturn.service")]
+    Unit,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// Every command under `command`, itself included.
+    fn all(command: &clap::Command) -> Vec<&clap::Command> {
+        std::iter::once(command).chain(command.get_subcommands().flat_map(all)).collect()
+    }
+
+    #[test]
+    fn every_command_has_help_with_examples() {
+        let root = Arguments::command();
+        root.clone().debug_assert();
+        for command in all(&root) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:\n  keyturn") || help.contains("Examples:\n  echo"), "{command}");
+            assert!(command.get_about().is_some(), "{command}");
+        }
+    }
+
+    #[test]
+    fn every_example_parses() {
+        let root = Arguments::command();
+        let mut count = 0;
+        for command in all(&root) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.split_once("Examples:\n").map_or("", |(_, examples)| examples).lines() {
+                // Two blanks separate an example from what it does.
+                let call = line.trim().split("  ").next().unwrap();
+                let (_, call) = call.split_once("keyturn").unwrap();
+                let call = call.split(['>', '|']).next().unwrap();
+                let words = std::iter::once("keyturn").chain(call.split_whitespace());
+                assert!(Arguments::try_parse_from(words).is_ok(), "{line}");
+                count += 1;
+            }
+        }
+        assert!(count > 20);
+    }
+
+    #[test]
+    fn a_password_is_never_taken_from_the_command_line() {
+        for command in ["add", "passwd"] {
+            assert!(Arguments::try_parse_from(["keyturn", "account", command, "alice", "secret"]).is_err());
+            assert!(Arguments::try_parse_from(["keyturn", "account", command, "alice", "--password=secret"]).is_err());
+            let both = ["keyturn", "account", command, "alice", "--password-stdin", "--generate"];
+            assert!(Arguments::try_parse_from(both).is_err());
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! `keyturn serve`: from the command line to a running server, and back.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use keyturn::auth::Recognizer;
+use keyturn::config::Config;
+use keyturn::model::Clock;
+use keyturn::service::{Service, ServiceSettings};
+use keyturn::shard::Server;
+use keyturn::syslog::{self, FAILURE, MAJOR, Shape, Sink};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sd_notify::NotifyState;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals;
+use tracing::event;
+use tracing_subscriber::layer::SubscriberExt;
+
+use super::data::{Absent, Data};
+use super::failure::{Exit, Failure};
+use super::settings::Source;
+use super::welcome;
+
+/// A signal to stop that follows another so closely is the same one: timeout(1), for example,
+/// sends it to the process and to its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
+
+/// Serves until a signal says to stop.
+///
+/// # Errors
+/// The server could not start.
+pub(crate) fn serve(path: &Path, source: &Source) -> Result<(), Failure> {
+    // Before any thread: a signal that arrives during the start waits here.
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).map_err(Failure::failed)?;
+    let data = Data::open(path, source, Absent::Create { main_domain: None })?;
+    let log = Log::start(data.config.live.log_level)?;
+    let version = env!("CARGO_PKG_VERSION");
+    event!(target: "SYSTEM", MAJOR, "keyturn {version} is starting, data in {}", path.display());
+    let result = run(&data, path, source, &log, &mut signals);
+    // The log ends before the message of a failure begins.
+    log.sink.flush();
+    result
+}
+
+fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signals) -> Result<(), Failure> {
+    if let Some(done) = welcome::found(data, path)? {
+        event!(target: "SYSTEM", MAJOR, "{done}");
+    }
+    raise_open_files();
+    let config = &data.config;
+    let settings = ServiceSettings {
+        workers: thread::available_parallelism().map_or(1, usize::from),
+        cost: config.argon2id,
+        queue_length_max: config.live.queue_length_max,
+        password_bytes_min: config.live.password_bytes_min,
+    };
+    let service = Service::start(data.directory.clone(), Arc::clone(&data.store), Recognizer::new(), settings);
+    let clock = Clock::new();
+    let server = match Server::start(config, &service, &clock) {
+        Ok(server) => server,
+        Err(fault) => {
+            service.stop();
+            return Err(Failure::failed(fault));
+        }
+    };
+    tell(&[NotifyState::Ready]);
+    let mut in_force = config.clone();
+    for signal in signals.forever() {
+        match signal {
+            SIGHUP => reload(&mut in_force, source, &server, &service, log),
+            SIGUSR1 => event!(target: "SYSTEM", MAJOR, "sessions={} {}", server.sessions(), service.snapshot()),
+            _ => break,
+        }
+    }
+    tell(&[NotifyState::Stopping]);
+    event!(target: "SYSTEM", MAJOR, "keyturn is stopping, {} sessions", server.sessions());
+    thread::scope(|scope| {
+        let handle = signals.handle();
+        scope.spawn(|| cut_short(signals, log, &clock));
+        server.stop();
+        service.stop();
+        handle.close();
+    });
+    event!(target: "SYSTEM", MAJOR, "keyturn has stopped");
+    Ok(())
+}
+
+/// Ends the process at a second signal to stop; returns when `signals` is closed.
+fn cut_short(signals: &mut Signals, log: &Log, clock: &Clock) {
+    let first = clock.now();
+    let is_second = |signal| [SIGTERM, SIGINT].contains(&signal) && clock.now().since(first) > SAME_SIGNAL;
+    if signals.forever().any(is_second) {
+        event!(target: "SYSTEM", FAILURE, "stopped at once by a second signal; sessions were cut off");
+        log.sink.flush();
+        std::process::exit(Exit::CutShort.code().into());
+    }
+}
+
+/// Reads the configuration again and puts in force what can be; a file with mistakes changes
+/// nothing.
+fn reload(in_force: &mut Config, source: &Source, server: &Server, service: &Service, log: &Log) {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(_) => tell(&[NotifyState::Reloading]),
+    }
+    match source.load(Some(&in_force.main_domain)) {
+        Err(failure) => {
+            for problem in failure.text.lines() {
+                event!(target: "SYSTEM", FAILURE, "configuration not applied: {problem}");
+            }
+        }
+        Ok(new) => {
+            let difference = in_force.difference(&new);
+            if difference.is_empty() {
+                event!(target: "SYSTEM", MAJOR, "configuration read again: nothing has changed");
+            }
+            in_force.live = new.live;
+            let live = &in_force.live;
+            server.apply(live);
+            service.apply(live.queue_length_max, live.password_bytes_min);
+            log.handle.set_level(live.log_level);
+            for change in &difference.live {
+                event!(target: "SYSTEM", MAJOR, "configuration applied: {change}");
+            }
+            for key in &difference.restart {
+                event!(target: "SYSTEM", MAJOR, "configuration not applied: {key} needs a restart");
+            }
+        }
+    }
+    tell(&[NotifyState::Ready]);
+}
+
+/// Tells systemd, if it is there; a server that nobody supervises has nobody to tell.
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(fault) = sd_notify::notify(state) {
+        event!(target: "SYSTEM", FAILURE, "the service manager cannot be told: {fault}");
+    }
+}
+
+/// Allows this process as many descriptors as it may have: one is needed for each session, and
+/// the limit that is set by default is for programs that use select(2).
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(errno) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        event!(target: "SYSTEM", FAILURE, "the limit of open files stays at {:?}: {errno}", limit.current);
+    }
+}
+
+/// The running System Log.
+struct Log {
+    sink: Sink,
+    handle: syslog::Handle,
+}
+
+impl Log {
+    fn start(level: u8) -> Result<Self, Failure> {
+        let shape = Shape::of(&io::stderr());
+        syslog::report_panics(shape);
+        let sink = Sink::stderr().map_err(Failure::failed)?;
+        let into = sink.clone();
+        let (layer, handle) = syslog::layer(level, shape, Box::new(move |line| into.write(line)));
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::set_global_default(subscriber).map_err(Failure::failed)?;
+        Ok(Self { sink, handle })
+    }
+}

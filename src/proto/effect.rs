@@ -1,0 +1,40 @@
+use super::Reply;
+use crate::model::{Authenticated, LoginName, Secret};
+
+/// What a session asks of the world, to be carried out in order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Send this line.
+    Reply(Reply),
+    /// Check this password; answer with [`super::Event::Verified`].
+    Verify {
+        /// Whose.
+        login: LoginName,
+        /// The password to check.
+        secret: Secret,
+    },
+    /// Make `secret` the password of the proven account; answer with [`super::Event::Changed`].
+    Change {
+        /// The right to do so.
+        proof: Box<Authenticated>,
+        /// The new password.
+        secret: Secret,
+    },
+    /// Let the configured failure delay pass, then deliver [`super::Event::DelayPassed`].
+    Delay,
+    /// Send what is pending, then close.
+    Close(Closing),
+}
+
+/// How to close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// At once after the last reply: the client asked for it.
+    Prompt,
+    /// Half-close and drain for a moment, so that a client which is still sending does not lose
+    /// the last reply to a reset.
+    Lingering,
+}
+
+/// A reusable list of effects. One step appends at most two.
+pub type Effects = Vec<Effect>;

@@ -1,0 +1,94 @@
+use std::fmt;
+
+use crate::model::{AccountName, Authenticated, NewPasswordRefusal};
+
+/// What the world tells a session.
+pub enum Event<'a> {
+    /// The connection is up and within the limits: greet. Delivered once, first.
+    Opened,
+    /// A whole line, without its terminator. Only while a line is awaited.
+    Line(&'a [u8]),
+    /// A line longer than [`crate::model::limits::LINE_BYTES_MAX`] arrived. Only while a line is
+    /// awaited.
+    LineTooLong,
+    /// The answer to [`super::Effect::Verify`].
+    Verified(Verdict),
+    /// The answer to [`super::Effect::Change`].
+    Changed(ChangeOutcome),
+    /// The time asked for by [`super::Effect::Delay`] has passed.
+    DelayPassed,
+    /// A time limit passed. Ignored unless a line is awaited: work once asked for is answered
+    /// with its outcome, never with a time-out.
+    TimedOut(Timeout),
+    /// The server is stopping. Ignored unless a line is awaited, so it is told again to a session
+    /// that was busy when it awaits its next line.
+    ShuttingDown,
+}
+
+impl fmt::Debug for Event<'_> {
+    /// Shows the length of a line only: it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Opened => f.write_str("Opened"),
+            Self::Line(line) => write!(f, "Line({} bytes)", line.len()),
+            Self::LineTooLong => f.write_str("LineTooLong"),
+            Self::Verified(verdict) => write!(f, "Verified({verdict:?})"),
+            Self::Changed(outcome) => write!(f, "Changed({outcome:?})"),
+            Self::DelayPassed => f.write_str("DelayPassed"),
+            Self::TimedOut(limit) => write!(f, "TimedOut({limit:?})"),
+            Self::ShuttingDown => f.write_str("ShuttingDown"),
+        }
+    }
+}
+
+/// Which time limit passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timeout {
+    /// Nothing was received for too long.
+    Idle,
+    /// The client did not authenticate in time.
+    Login,
+    /// A line was begun and not finished in time.
+    Line,
+}
+
+/// How a login ended.
+#[derive(Debug)]
+pub enum Verdict {
+    /// The password is right.
+    Accepted(Box<Authenticated>),
+    /// It is not, for a reason the client never learns.
+    Denied(Denial),
+    /// The work could not be queued; the client may try again.
+    Busy,
+    /// The store could not be read.
+    Fault,
+}
+
+/// Why a login was refused: for the log alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// No account has that name.
+    UnknownAccount,
+    /// The account's password is another one.
+    WrongPassword(AccountName),
+    /// The password was not even of use: the account may not log in here.
+    Disabled(AccountName),
+}
+
+/// How a password change ended.
+#[derive(Debug)]
+pub enum ChangeOutcome {
+    /// It is durable. The proof is for the new password.
+    Changed(Box<Authenticated>),
+    /// The new password may not be used; nothing was changed.
+    Refused(Box<Authenticated>, NewPasswordRefusal),
+    /// The password was changed elsewhere since this session proved it; nothing was changed.
+    Conflict,
+    /// The work could not be queued; nothing was changed.
+    Busy(Box<Authenticated>),
+    /// The store refused or could not be read; nothing was changed.
+    Fault(Box<Authenticated>),
+    /// The commit failed half way: the password may or may not have been changed.
+    Unknown,
+}

@@ -1,0 +1,62 @@
+//! Reading accounts, with the store's faults reported once for each run of them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::auth::Credentials;
+use crate::directory::{Account, Directory};
+use crate::model::{AccountName, DomainName, LoginName};
+use crate::store::{ReadFault, Transaction};
+
+/// The store could not be read, which has been logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
+/// The directory as the pool and the committer see it.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    directory: Directory,
+    /// The last read failed.
+    is_failing: AtomicBool,
+}
+
+impl Accounts {
+    pub(super) fn new(directory: Directory) -> Self {
+        Self { directory, is_failing: AtomicBool::new(false) }
+    }
+
+    /// See [`Directory::resolve`].
+    pub(super) fn resolve(
+        &self,
+        login: &LoginName,
+        domain: Option<&DomainName>,
+    ) -> Result<Option<Account>, Unreadable> {
+        self.report(self.directory.resolve(login, domain))
+    }
+
+    /// See [`Directory::account`].
+    pub(super) fn read(&self, name: &AccountName) -> Result<Option<Account>, Unreadable> {
+        self.report(self.directory.account(name))
+    }
+
+    /// See [`Directory::change_password`].
+    pub(super) fn change_password(&self, account: &Account, credentials: Credentials) -> Transaction {
+        self.directory.change_password(account, credentials)
+    }
+
+    fn report<T>(&self, read: Result<T, ReadFault>) -> Result<T, Unreadable> {
+        match read {
+            Ok(value) => {
+                if self.is_failing.load(Ordering::Relaxed) && self.is_failing.swap(false, Ordering::Relaxed) {
+                    tracing::warn!("the store can be read again");
+                }
+                Ok(value)
+            }
+            Err(fault) => {
+                if !self.is_failing.swap(true, Ordering::Relaxed) {
+                    tracing::error!("{fault}");
+                }
+                Err(Unreadable)
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The one thread that writes: it makes password changes durable in groups, each with one sync,
+//! and answers them afterwards.
+//!
+//! A change whose record was written by somebody else in the meantime is read again. If the
+//! password is still the one that the session proved, the change is put together anew from the
+//! fresh record and the hash already made, and goes with the next group; so a quota changed at the
+//! same moment costs the client nothing. If the password is another one, the session's proof is
+//! void and the change ends as a conflict.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use crate::auth::Credentials;
+use crate::model::{Authenticated, NewPasswordRefusal};
+use crate::proto::ChangeOutcome;
+use crate::store::{CommitFault, Outcome, Store, Transaction};
+
+use super::accounts::{Accounts, Unreadable};
+use super::counters::{Count, Counters};
+use super::{Answer, Ticket};
+
+/// Changes that wait for the committer before the workers do: several groups.
+pub(super) const CHANGES_WAITING_MAX: usize = 1024;
+
+/// Changes that share one sync. More would save little of it and make the first one wait.
+const GROUP_MAX: usize = 256;
+
+/// How often a change is put together before the account is given up as too busy.
+const ATTEMPTS_MAX: u8 = 8;
+
+/// A password change that needs only to be written.
+#[derive(Debug)]
+pub(super) struct Change {
+    ticket: Ticket,
+    /// What the session proved; it gets this back when nothing was changed.
+    proof: Box<Authenticated>,
+    /// What the session gets once the change is durable, and not before.
+    renewed: Box<Authenticated>,
+    credentials: Credentials,
+    transaction: Transaction,
+    attempts: u8,
+}
+
+impl Change {
+    pub(super) fn new(
+        ticket: Ticket,
+        proof: Box<Authenticated>,
+        renewed: Box<Authenticated>,
+        credentials: Credentials,
+        transaction: Transaction,
+    ) -> Self {
+        Self { ticket, proof, renewed, credentials, transaction, attempts: 1 }
+    }
+}
+
+/// The committer's means; it ends when every worker has.
+#[derive(Debug)]
+pub(super) struct Committer {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) changes: Receiver<Change>,
+}
+
+impl Committer {
+    pub(super) fn run(self) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        let mut has_failed = false;
+        loop {
+            if group.is_empty() {
+                let Ok(first) = self.changes.recv() else { return };
+                group.push(first);
+            }
+            let room = GROUP_MAX - group.len();
+            group.extend(self.changes.try_iter().take(room));
+            group = self.commit(group, &mut has_failed);
+        }
+    }
+
+    /// Commits `group` and answers it; returns the changes that must be tried again.
+    fn commit(&self, mut group: Vec<Change>, has_failed: &mut bool) -> Vec<Change> {
+        self.counters.add(Count::Groups, 1);
+        self.counters.add(Count::Grouped, group.len() as u64);
+        let transactions: Vec<_> = group.iter_mut().map(|change| mem::take(&mut change.transaction)).collect();
+        match self.store.commit(&transactions) {
+            Ok(outcomes) => {
+                assert_eq!(outcomes.len(), group.len(), "the store answers each transaction");
+                let conclude = |(change, outcome)| self.conclude(change, outcome);
+                group.into_iter().zip(outcomes).filter_map(conclude).collect()
+            }
+            Err(fault) => {
+                if !mem::replace(has_failed, true) {
+                    let (CommitFault::Closed(why) | CommitFault::Unknown(why)) = &fault;
+                    tracing::error!("password changes are refused until a restart: {why}");
+                }
+                for Change { ticket, proof, .. } in group.drain(..) {
+                    let outcome = match fault {
+                        CommitFault::Closed(_) => ChangeOutcome::Fault(proof),
+                        CommitFault::Unknown(_) => ChangeOutcome::Unknown,
+                    };
+                    self.answer(&ticket, outcome);
+                }
+                group
+            }
+        }
+    }
+
+    /// Answers `change`, or returns it when it must be tried again.
+    fn conclude(&self, change: Change, outcome: Outcome) -> Option<Change> {
+        match outcome {
+            Outcome::Committed(_) => {
+                self.answer(&change.ticket, ChangeOutcome::Changed(change.renewed));
+                None
+            }
+            Outcome::Conflict => self.try_again(change),
+        }
+    }
+
+    /// The record was not the one read: sees whether the password still is.
+    fn try_again(&self, mut change: Change) -> Option<Change> {
+        let outcome = match self.accounts.read(change.proof.account()) {
+            Err(Unreadable) => ChangeOutcome::Fault(change.proof),
+            Ok(Some(account)) if account.password_revision == change.proof.password_revision() => {
+                if !account.may_log_in() || !account.may_change_password() {
+                    ChangeOutcome::Refused(change.proof, NewPasswordRefusal::NotAllowed)
+                } else if change.attempts == ATTEMPTS_MAX {
+                    ChangeOutcome::Busy(change.proof)
+                } else {
+                    change.attempts += 1;
+                    change.transaction = self.accounts.change_password(&account, change.credentials.clone());
+                    return Some(change);
+                }
+            }
+            Ok(_) => ChangeOutcome::Conflict,
+        };
+        self.answer(&change.ticket, outcome);
+        None
+    }
+
+    fn answer(&self, ticket: &Ticket, outcome: ChangeOutcome) {
+        ticket.answer(Answer::Changed(outcome), &self.counters);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::auth::Hasher;
+    use crate::service::world::{COST, World, postmaster, secret};
+    use crate::store::Store;
+
+    /// A change that a worker has prepared.
+    fn prepared(world: &World, session: u64, password: &str) -> Change {
+        let account = world.directory.account(&postmaster()).unwrap().unwrap();
+        let mut hasher = Hasher::new(COST, world.recognizer.clone());
+        let credentials = hasher.make(&secret(password), 2);
+        let renewed = hasher.renew(account.name.clone(), account.password_revision + 1, &secret(password));
+        let transaction = world.directory.change_password(&account, credentials.clone());
+        Change::new(world.ticket(session), world.proof(), Box::new(renewed), credentials, transaction)
+    }
+
+    /// Commits `changes` as one group and whatever comes of them; returns the outcomes by session.
+    fn commit(world: &World, changes: Vec<Change>) -> Vec<ChangeOutcome> {
+        let count = changes.len();
+        let (sender, receiver) = mpsc::channel();
+        changes.into_iter().for_each(|change| sender.send(change).unwrap());
+        drop(sender);
+        let accounts = Arc::new(Accounts::new(world.directory.clone()));
+        let store = Arc::clone(&world.store) as Arc<dyn Store>;
+        Committer { store, accounts, counters: Arc::default(), changes: receiver }.run();
+        let outcome = |(_, answer)| match answer {
+            Answer::Changed(outcome) => outcome,
+            Answer::Verified(verdict) => panic!("{verdict:?} to a change"),
+        };
+        world.answers(count).into_iter().map(outcome).collect()
+    }
+
+    #[test]
+    fn of_two_changes_in_one_group_the_first_wins() {
+        let world = World::new();
+        let outcomes = commit(&world, vec![prepared(&world, 1, "first one"), prepared(&world, 2, "second one")]);
+        assert!(matches!(outcomes[..], [ChangeOutcome::Changed(_), ChangeOutcome::Conflict]), "{outcomes:?}");
+    }
+
+    #[test]
+    fn a_setting_changed_at_the_same_moment_is_kept_and_costs_nothing() {
+        let world = World::new();
+        let change = prepared(&world, 1, "new secret");
+        world.set("RealName", "Somebody");
+        let outcomes = commit(&world, vec![change]);
+        let [ChangeOutcome::Changed(proof)] = &outcomes[..] else { panic!("{outcomes:?}") };
+        let account = world.directory.account(&postmaster()).unwrap().unwrap();
+        assert_eq!(account.password_revision, proof.password_revision());
+        assert!(account.explicit_settings().get("RealName").is_some());
+        assert!(world.recognizer.is_same(proof, &secret("new secret")));
+    }
+
+    #[test]
+    fn a_right_withdrawn_at_the_same_moment_is_heeded() {
+        for (key, value) in [("PWDAllowed", "NO"), ("AccessModes", "None")] {
+            let world = World::new();
+            let change = prepared(&world, 1, "new secret");
+            world.set(key, value);
+            let outcomes = commit(&world, vec![change]);
+            let refused = [ChangeOutcome::Refused(world.proof(), NewPasswordRefusal::NotAllowed)];
+            assert_eq!(format!("{outcomes:?}"), format!("{refused:?}"), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_account_that_is_gone_is_a_conflict() {
+        let world = World::new();
+        let change = prepared(&world, 1, "new secret");
+        world.remove();
+        let outcomes = commit(&world, vec![change]);
+        assert!(matches!(outcomes[..], [ChangeOutcome::Conflict]), "{outcomes:?}");
+    }
+
+    #[test]
+    fn an_account_that_is_written_without_end_is_given_up_unchanged() {
+        let world = World::new();
+        let change = prepared(&world, 1, "new secret");
+        world.store.lose_races(true);
+        let outcomes = commit(&world, vec![change]);
+        let [ChangeOutcome::Busy(proof)] = &outcomes[..] else { panic!("{outcomes:?}") };
+        assert_eq!(proof.password_revision(), world.proof().password_revision());
+    }
+
+    #[test]
+    fn a_group_is_bounded_and_nothing_is_left_behind() {
+        let world = World::new();
+        let changes = (0..GROUP_MAX as u64 + 10).map(|session| prepared(&world, session, "new secret")).collect();
+        let outcomes = commit(&world, changes);
+        let (winners, losers): (Vec<_>, Vec<_>) =
+            outcomes.iter().partition(|outcome| matches!(outcome, ChangeOutcome::Changed(_)));
+        assert_eq!((winners.len(), losers.len()), (1, GROUP_MAX + 9));
+        assert!(losers.iter().all(|outcome| matches!(outcome, ChangeOutcome::Conflict)));
+    }
+}

@@ -1,0 +1,223 @@
+//! What the service has done, in numbers.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::model::NewPasswordRefusal;
+use crate::proto::{ChangeOutcome, Denial, Verdict};
+
+use super::Answer;
+
+/// Something that is counted. All but [`Count::Waiting`] and [`Count::WaitedMsMax`] only grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Count {
+    /// Jobs in the queue now.
+    Waiting,
+    /// Jobs that a worker began.
+    Begun,
+    /// Milliseconds all begun jobs waited, together.
+    WaitedMs,
+    /// The longest wait of a begun job, in milliseconds.
+    WaitedMsMax,
+    /// Jobs dropped because the client had hung up.
+    Abandoned,
+    /// Argon2id runs, the ones for unknown accounts included.
+    Hashes,
+    /// Right passwords.
+    Accepted,
+    /// Logins to names that mean no account.
+    UnknownAccount,
+    /// Wrong passwords.
+    WrongPassword,
+    /// Logins to accounts that may not log in.
+    Disabled,
+    /// Changes that became durable.
+    Changed,
+    /// New passwords refused as too short.
+    TooShort,
+    /// New passwords refused as the old one.
+    SameAsOld,
+    /// New passwords refused as the account's name.
+    SameAsName,
+    /// Changes refused because the account's owner may not change its password.
+    NotAllowed,
+    /// Changes that met another change of the same password.
+    Conflict,
+    /// Requests turned away because of the work before them.
+    Busy,
+    /// Requests that failed with the store, nothing changed.
+    Fault,
+    /// Changes of which nobody knows whether they happened.
+    Unknown,
+    /// Groups committed, each with one sync.
+    Groups,
+    /// Changes in these groups, repeated attempts included.
+    Grouped,
+}
+
+impl Count {
+    /// All of them, in the order they are printed.
+    pub const ALL: [Self; 21] = [
+        Self::Waiting,
+        Self::Begun,
+        Self::WaitedMs,
+        Self::WaitedMsMax,
+        Self::Abandoned,
+        Self::Hashes,
+        Self::Accepted,
+        Self::UnknownAccount,
+        Self::WrongPassword,
+        Self::Disabled,
+        Self::Changed,
+        Self::TooShort,
+        Self::SameAsOld,
+        Self::SameAsName,
+        Self::NotAllowed,
+        Self::Conflict,
+        Self::Busy,
+        Self::Fault,
+        Self::Unknown,
+        Self::Groups,
+        Self::Grouped,
+    ];
+
+    /// Its name, in the style of metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Begun => "begun",
+            Self::WaitedMs => "waited_ms",
+            Self::WaitedMsMax => "waited_ms_max",
+            Self::Abandoned => "abandoned",
+            Self::Hashes => "hashes",
+            Self::Accepted => "accepted",
+            Self::UnknownAccount => "unknown_account",
+            Self::WrongPassword => "wrong_password",
+            Self::Disabled => "disabled",
+            Self::Changed => "changed",
+            Self::TooShort => "too_short",
+            Self::SameAsOld => "same_as_old",
+            Self::SameAsName => "same_as_name",
+            Self::NotAllowed => "not_allowed",
+            Self::Conflict => "conflict",
+            Self::Busy => "busy",
+            Self::Fault => "fault",
+            Self::Unknown => "unknown",
+            Self::Groups => "groups",
+            Self::Grouped => "grouped",
+        }
+    }
+
+    /// What an answer counts as.
+    fn of(answer: &Answer) -> Self {
+        match answer {
+            Answer::Verified(Verdict::Accepted(_)) => Self::Accepted,
+            Answer::Verified(Verdict::Denied(Denial::UnknownAccount)) => Self::UnknownAccount,
+            Answer::Verified(Verdict::Denied(Denial::WrongPassword(_))) => Self::WrongPassword,
+            Answer::Verified(Verdict::Denied(Denial::Disabled(_))) => Self::Disabled,
+            Answer::Changed(ChangeOutcome::Changed(_)) => Self::Changed,
+            Answer::Changed(ChangeOutcome::Refused(_, refusal)) => match refusal {
+                NewPasswordRefusal::TooShort { .. } => Self::TooShort,
+                NewPasswordRefusal::SameAsOld => Self::SameAsOld,
+                NewPasswordRefusal::SameAsName => Self::SameAsName,
+                NewPasswordRefusal::NotAllowed => Self::NotAllowed,
+            },
+            Answer::Changed(ChangeOutcome::Conflict) => Self::Conflict,
+            Answer::Verified(Verdict::Busy) | Answer::Changed(ChangeOutcome::Busy(_)) => Self::Busy,
+            Answer::Verified(Verdict::Fault) | Answer::Changed(ChangeOutcome::Fault(_)) => Self::Fault,
+            Answer::Changed(ChangeOutcome::Unknown) => Self::Unknown,
+        }
+    }
+}
+
+/// The running counts. They are independent of each other: nothing is decided by them, so no
+/// order among them is kept.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    values: [AtomicU64; Count::ALL.len()],
+}
+
+impl Counters {
+    fn value(&self, count: Count) -> &AtomicU64 {
+        &self.values[count as usize]
+    }
+
+    pub(super) fn add(&self, count: Count, more: u64) {
+        self.value(count).fetch_add(more, Ordering::Relaxed);
+    }
+
+    pub(super) fn set(&self, count: Count, value: u64) {
+        self.value(count).store(value, Ordering::Relaxed);
+    }
+
+    /// A worker began a job that had waited so long.
+    pub(super) fn begun(&self, waited: Duration) {
+        let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        self.add(Count::Begun, 1);
+        self.add(Count::WaitedMs, waited_ms);
+        self.value(Count::WaitedMsMax).fetch_max(waited_ms, Ordering::Relaxed);
+    }
+
+    /// `answer` is about to be given.
+    pub(super) fn answered(&self, answer: &Answer) {
+        self.add(Count::of(answer), 1);
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot { values: Count::ALL.map(|count| self.value(count).load(Ordering::Relaxed)) }
+    }
+}
+
+/// The counts at one moment, as nearly as they can be had while work goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    values: [u64; Count::ALL.len()],
+}
+
+impl Snapshot {
+    /// The value of `count`.
+    #[must_use]
+    pub fn of(&self, count: Count) -> u64 {
+        self.values[count as usize]
+    }
+}
+
+impl fmt::Display for Snapshot {
+    /// One line: `name=value` for each count, parted by spaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, count) in Count::ALL.into_iter().enumerate() {
+            let space = if index == 0 { "" } else { " " };
+            write!(f, "{space}{}={}", count.as_str(), self.of(count))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_count_has_its_own_place_and_name() {
+        let counters = Counters::default();
+        for (index, count) in Count::ALL.into_iter().enumerate() {
+            assert_eq!(count as usize, index, "{count:?}");
+            counters.set(count, index as u64 + 1);
+        }
+        let line = counters.snapshot().to_string();
+        let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
+        assert_eq!(names.len(), Count::ALL.len());
+        assert!(line.starts_with("waiting=1 begun=2 ") && line.ends_with(" grouped=21"), "{line}");
+        assert!(!line.contains('\n'));
+    }
+
+    #[test]
+    fn the_longest_wait_is_kept() {
+        let counters = Counters::default();
+        [3, 7, 5].map(Duration::from_millis).into_iter().for_each(|waited| counters.begun(waited));
+        let snapshot = counters.snapshot();
+        assert_eq!([Count::Begun, Count::WaitedMs, Count::WaitedMsMax].map(|count| snapshot.of(count)), [3, 15, 7]);
+    }
+}

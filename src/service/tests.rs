@@ -1,0 +1,289 @@
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Metadata, Subscriber, span};
+
+use super::world::{SETTINGS, World, postmaster, secret, verification, wait_until};
+use super::{Answer, Count, Request, Service, ServiceSettings, lock};
+use crate::model::{Authenticated, NewPasswordRefusal};
+use crate::proto::{ChangeOutcome, Denial, Verdict};
+use crate::store::CommitFault;
+
+fn change(proof: Box<Authenticated>, password: &str) -> Request {
+    Request::Change { proof, secret: secret(password) }
+}
+
+/// Changes the postmaster's password to `password` and returns the outcome.
+fn changed(world: &World, service: &Service, proof: Box<Authenticated>, password: &str) -> ChangeOutcome {
+    match world.ask(service, change(proof, password)) {
+        Answer::Changed(outcome) => outcome,
+        Answer::Verified(verdict) => panic!("{verdict:?} to a change"),
+    }
+}
+
+/// The outcome without what it carries.
+fn kind(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Verified(Verdict::Accepted(_)) => "accepted",
+        Answer::Verified(Verdict::Denied(_)) => "denied",
+        Answer::Verified(Verdict::Busy) | Answer::Changed(ChangeOutcome::Busy(_)) => "busy",
+        Answer::Verified(Verdict::Fault) | Answer::Changed(ChangeOutcome::Fault(_)) => "fault",
+        Answer::Changed(ChangeOutcome::Changed(_)) => "changed",
+        Answer::Changed(ChangeOutcome::Refused(..)) => "refused",
+        Answer::Changed(ChangeOutcome::Conflict) => "conflict",
+        Answer::Changed(ChangeOutcome::Unknown) => "unknown",
+    }
+}
+
+#[test]
+fn a_login_is_accepted_for_the_right_password_alone_and_always_costs_a_hash() {
+    let world = World::new();
+    let service = world.start(SETTINGS);
+    let Verdict::Accepted(proof) = world.verify(&service, "Postmaster", "old secret") else { panic!() };
+    assert_eq!(proof.account(), &postmaster());
+    let check = |login: &str, password: &str, expected: Denial| {
+        let Verdict::Denied(denial) = world.verify(&service, login, password) else { panic!("{login} is let in") };
+        assert_eq!(denial, expected);
+    };
+    check("postmaster", "wrong secret", Denial::WrongPassword(postmaster()));
+    check("nobody", "old secret", Denial::UnknownAccount);
+    check("a@b@c d", "old secret", Denial::UnknownAccount);
+    world.set("AccessModes", "None");
+    check("postmaster", "old secret", Denial::Disabled(postmaster()));
+    check("postmaster", "wrong secret", Denial::Disabled(postmaster()));
+    let snapshot = service.snapshot();
+    assert_eq!(snapshot.of(Count::Hashes), 6);
+    assert_eq!([Count::Accepted, Count::UnknownAccount, Count::Disabled].map(|count| snapshot.of(count)), [1, 2, 2]);
+    service.stop();
+}
+
+#[test]
+fn a_changed_password_is_in_force_when_the_answer_comes_and_the_proof_goes_on() {
+    let world = World::new();
+    let service = world.start(SETTINGS);
+    let mut proof = world.proof();
+    for (round, password) in ["first", "second", "third"].into_iter().enumerate() {
+        let ChangeOutcome::Changed(renewed) = changed(&world, &service, proof, password) else { panic!("{password}") };
+        proof = renewed;
+        assert!(matches!(world.verify(&service, "postmaster", password), Verdict::Accepted(_)), "round {round}");
+        assert!(matches!(world.verify(&service, "postmaster", "old secret"), Verdict::Denied(_)));
+    }
+    assert!(matches!(
+        changed(&world, &service, proof, "third"),
+        ChangeOutcome::Refused(_, NewPasswordRefusal::SameAsOld)
+    ));
+    service.stop();
+}
+
+#[test]
+fn of_two_changes_on_one_proven_password_exactly_one_happens() {
+    for round in 0..20 {
+        let world = World::new();
+        let service = world.start(SETTINGS);
+        let passwords = [format!("left {round}"), format!("right {round}")];
+        let proofs = [world.proof(), world.proof()];
+        for (session, (password, proof)) in passwords.iter().zip(proofs).enumerate() {
+            assert!(service.submit(change(proof, password), &world.ticket(session as u64)).is_none());
+        }
+        let answers = world.answers(2);
+        let mut kinds = [kind(&answers[0].1), kind(&answers[1].1)];
+        let winner = kinds.iter().position(|kind| *kind == "changed").unwrap();
+        kinds.sort_unstable();
+        assert_eq!(kinds, ["changed", "conflict"]);
+        assert!(matches!(world.verify(&service, "postmaster", &passwords[winner]), Verdict::Accepted(_)));
+        assert!(matches!(world.verify(&service, "postmaster", &passwords[1 - winner]), Verdict::Denied(_)));
+        service.stop();
+    }
+}
+
+#[test]
+fn a_change_is_refused_before_it_costs_a_hash() {
+    let world = World::new();
+    let service = world.start(SETTINGS);
+    let check = |password: &str, expected: NewPasswordRefusal| {
+        let outcome = changed(&world, &service, world.proof(), password);
+        let ChangeOutcome::Refused(proof, refusal) = outcome else { panic!("{password} is taken") };
+        assert_eq!((proof.account(), refusal), (&postmaster(), expected));
+    };
+    check("abc", NewPasswordRefusal::TooShort { bytes_min: 4 });
+    check("POSTmaster", NewPasswordRefusal::SameAsName);
+    check("old secret", NewPasswordRefusal::SameAsOld);
+    service.apply(64, 11);
+    check("ten bytes!", NewPasswordRefusal::TooShort { bytes_min: 11 });
+    world.set("PWDAllowed", "NO");
+    check("long enough", NewPasswordRefusal::NotAllowed);
+    world.set("PWDAllowed", "YES");
+    world.set("AccessModes", "None");
+    check("long enough", NewPasswordRefusal::NotAllowed);
+    assert_eq!(service.snapshot().of(Count::Hashes), 0);
+    service.stop();
+}
+
+#[test]
+fn a_password_changed_elsewhere_is_a_conflict_before_it_costs_a_hash() {
+    let world = World::new();
+    let service = world.start(SETTINGS);
+    let stale = world.proof();
+    assert_eq!(kind(&Answer::Changed(changed(&world, &service, world.proof(), "another one"))), "changed");
+    let hashes = service.snapshot().of(Count::Hashes);
+    assert!(matches!(changed(&world, &service, stale, "yet another"), ChangeOutcome::Conflict));
+    assert_eq!(service.snapshot().of(Count::Hashes), hashes);
+    service.stop();
+}
+
+/// One worker, which is held up while reading for session 1.
+fn held_up(world: &World, queue_length_max: usize) -> Service {
+    let service = world.start(ServiceSettings { workers: 1, queue_length_max, ..SETTINGS });
+    world.store.hold_reads(true);
+    assert!(service.submit(verification("postmaster", "old secret"), &world.ticket(1)).is_none());
+    wait_until(&service, Count::Begun, 1);
+    service
+}
+
+#[test]
+fn a_job_whose_client_hung_up_is_answered_without_a_hash() {
+    let world = World::new();
+    let service = held_up(&world, 64);
+    let gone = world.ticket(2);
+    assert!(service.submit(verification("postmaster", "old secret"), &gone).is_none());
+    assert!(service.submit(verification("postmaster", "old secret"), &world.ticket(3)).is_none());
+    gone.abandoned.store(true, Ordering::Relaxed);
+    world.store.hold_reads(false);
+    let answers = world.answers(3);
+    assert_eq!(answers.iter().map(|(session, _)| *session).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(matches!(answers[1].1, Answer::Verified(Verdict::Busy)));
+    let snapshot = service.snapshot();
+    assert_eq!([Count::Abandoned, Count::Hashes, Count::Begun].map(|count| snapshot.of(count)), [1, 2, 2]);
+    service.stop();
+}
+
+#[test]
+fn a_job_beyond_the_queues_length_is_turned_away_at_once() {
+    let world = World::new();
+    let proof = world.proof();
+    let service = held_up(&world, 2);
+    for session in [2, 3] {
+        assert!(service.submit(verification("postmaster", "old secret"), &world.ticket(session)).is_none());
+    }
+    let answer = service.submit(verification("postmaster", "old secret"), &world.ticket(4)).unwrap();
+    assert_eq!(kind(&answer), "busy");
+    match service.submit(change(proof, "new secret"), &world.ticket(5)) {
+        Some(Answer::Changed(ChangeOutcome::Busy(proof))) => assert_eq!(proof.account(), &postmaster()),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(service.snapshot().of(Count::Waiting), 2);
+    service.apply(3, 4);
+    assert!(service.submit(verification("postmaster", "old secret"), &world.ticket(6)).is_none());
+    world.store.hold_reads(false);
+    assert_eq!(world.answers(4).len(), 4);
+    service.stop();
+}
+
+#[test]
+fn stopping_finishes_what_is_queued() {
+    let world = World::new();
+    let proof = world.proof();
+    let service = held_up(&world, 64);
+    for session in 2..10 {
+        assert!(service.submit(verification("postmaster", "old secret"), &world.ticket(session)).is_none());
+    }
+    assert!(service.submit(change(proof, "new secret"), &world.ticket(10)).is_none());
+    let other_handle = service.clone();
+    world.store.hold_reads(false);
+    service.stop();
+    let kinds: Vec<_> = world.answers(10).iter().map(|(_, answer)| kind(answer)).collect();
+    assert_eq!(kinds, [["accepted"; 9].as_slice(), &["changed"]].concat());
+    let late = other_handle.submit(verification("postmaster", "old secret"), &world.ticket(11));
+    assert_eq!(kind(&late.unwrap()), "busy");
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_a_fault_and_costs_no_hash() {
+    let world = World::new();
+    let service = world.start(SETTINGS);
+    let proof = world.proof();
+    world.store.fail_reads(true);
+    assert!(matches!(world.verify(&service, "postmaster", "old secret"), Verdict::Fault));
+    let ChangeOutcome::Fault(proof) = changed(&world, &service, proof, "new secret") else { panic!() };
+    assert_eq!(service.snapshot().of(Count::Hashes), 0);
+    world.store.fail_reads(false);
+    assert!(matches!(changed(&world, &service, proof, "new secret"), ChangeOutcome::Changed(_)));
+    service.stop();
+}
+
+/// A sync that failed leaves the new password possibly written, so the client hears that; after
+/// that the store is closed, nothing is written, and nobody hears of success.
+#[test]
+fn a_failed_sync_is_never_answered_with_success() {
+    let world = World::new();
+    let service = world.start(SETTINGS);
+    world.store.fail_commits(CommitFault::Unknown("the sync failed".into()));
+    assert!(matches!(changed(&world, &service, world.proof(), "new secret"), ChangeOutcome::Unknown));
+    world.store.fail_commits(CommitFault::Closed("the sync failed".into()));
+    for _ in 0..3 {
+        let ChangeOutcome::Fault(proof) = changed(&world, &service, world.proof(), "new secret") else { panic!() };
+        assert_eq!(proof.account(), &postmaster());
+    }
+    assert!(matches!(world.verify(&service, "postmaster", "old secret"), Verdict::Accepted(_)));
+    assert_eq!(service.snapshot().of(Count::Changed), 0);
+    service.stop();
+}
+
+/// Collects every event as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut Line(&mut lock(&self.0)));
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+struct Line<'a>(&'a mut String);
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        writeln!(self.0, "{field}={value:?}").unwrap();
+    }
+}
+
+/// The log of the service is written by its own threads, so this test takes the process's default
+/// subscriber; other tests only add to what is searched.
+#[test]
+fn no_secret_is_printed_or_logged() {
+    let log = Log::default();
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let world = World::new();
+    let service = world.start(SETTINGS);
+    let mut printed =
+        format!("{:?} {:?}", verification("postmaster", "sesame one"), change(world.proof(), "sesame two"));
+    for password in ["old secret", "sesame three"] {
+        write!(printed, "{:?}", world.verify(&service, "postmaster", password)).unwrap();
+    }
+    world.store.fail_reads(true);
+    write!(printed, "{:?}", world.verify(&service, "postmaster", "sesame four")).unwrap();
+    world.store.fail_reads(false);
+    let outcome = changed(&world, &service, world.proof(), "sesame five");
+    write!(printed, "{outcome:?} {service:?}").unwrap();
+    world.store.fail_commits(CommitFault::Unknown("the sync failed".into()));
+    let ChangeOutcome::Changed(proof) = outcome else { panic!() };
+    write!(printed, "{:?}", changed(&world, &service, proof, "sesame six")).unwrap();
+    service.stop();
+    let logged = lock(&log.0).clone();
+    assert!(logged.contains("the disk is gone") && logged.contains("the sync failed"), "{logged}");
+    for text in [&printed, &logged] {
+        assert!(!text.contains("sesame") && !text.contains("old secret"), "{text}");
+    }
+}

@@ -1,0 +1,37 @@
+//! What the fuzz targets do with an input: each function panics on a broken promise.
+//!
+//! The inputs of [`line`] and [`session`] are text that a person can write: some bytes that say
+//! how the rest is delivered, a NUL, and the stream a client sends.
+
+mod line;
+mod session;
+
+use keyturn::proto::{Command, redacted};
+
+pub use line::line;
+pub use session::session;
+
+/// Cuts an input at its first NUL. Without one, all of it is the stream.
+fn choices_and_stream(input: &[u8]) -> (&[u8], &[u8]) {
+    match input.iter().position(|&byte| byte == 0) {
+        Some(end) => (&input[..end], &input[end + 1..]),
+        None => (&[], input),
+    }
+}
+
+/// Any bytes are a command or a fault, and what a log learns of them is printable.
+pub fn command(input: &[u8]) {
+    match Command::parse(input) {
+        Ok(Command::User(login)) => assert!(input.ends_with(login.as_bytes()) && !login.as_bytes().is_empty()),
+        Ok(Command::Pass(secret)) => assert_eq!(secret.expose(), &input["PASS ".len()..]),
+        Ok(Command::NewPass(secret)) => {
+            assert_eq!(secret.expose(), &input["NEWPASS ".len()..]);
+            assert!(secret.expose().iter().all(|&byte| byte >= b' '));
+        }
+        Ok(Command::Apop | Command::Noop | Command::Help | Command::Quit) | Err(_) => {}
+    }
+    let shown = redacted(input);
+    assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    let is_user = input.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"USER "));
+    assert!(is_user || shown.len() <= "(18446744073709551615 bytes)".len());
+}

@@ -1,0 +1,137 @@
+use keyturn::model::limits::REPLY_BYTES_MAX;
+use keyturn::model::{AccountName, Authenticated, Dialect, DomainName, NewPasswordRefusal};
+use keyturn::proto::{
+    Awaits, ChangeOutcome, Denial, Effect, Effects, Event, Framed, Inbox, Reply, Rules, Session, Timeout, Verdict,
+    greeting,
+};
+
+use crate::choices_and_stream;
+
+/// A whole session, from the bytes received to the bytes sent, is the same however the stream is
+/// split; and no order of events breaks a promise of the machine.
+///
+/// The first choice says which dialect and how the stream is split, the others decide, one a
+/// step, how the world answers.
+pub fn session(input: &[u8]) {
+    let (choices, stream) = choices_and_stream(input);
+    let (&first, choices) = choices.split_first().unwrap_or((&0, &[]));
+    let dialect = if first & 1 == 0 { Dialect::Communigate } else { Dialect::Poppassd };
+    let whole = Play::new(dialect, choices).deliver(stream, stream.len().max(1));
+    let split = Play::new(dialect, choices).deliver(stream, 1 << (first >> 1 & 7));
+    assert_eq!(whole.escape_ascii().to_string(), split.escape_ascii().to_string());
+}
+
+/// A session and the world it lives in.
+struct Play<'a> {
+    session: Session,
+    rules: Rules,
+    choices: std::slice::Iter<'a, u8>,
+    effects: Effects,
+    sent: Vec<u8>,
+    is_proven: bool,
+}
+
+impl<'a> Play<'a> {
+    fn new(dialect: Dialect, choices: &'a [u8]) -> Self {
+        let domain = DomainName::parse("mail.example.com").expect("a name");
+        let rules = Rules { dialect, greeting: greeting(dialect, &domain, None).into(), failures_max: 3 };
+        let (session, effects, sent) = (Session::new(), Effects::new(), Vec::new());
+        Self { session, rules, choices: choices.iter(), effects, sent, is_proven: false }
+    }
+
+    /// Returns all that the session sent.
+    fn deliver(mut self, stream: &[u8], chunk_bytes: usize) -> Vec<u8> {
+        let mut inbox = Inbox::default();
+        self.step(Event::Opened);
+        for mut chunk in stream.chunks(chunk_bytes) {
+            loop {
+                match self.session.awaits() {
+                    Awaits::Nothing => return self.sent,
+                    Awaits::Answer | Awaits::Delay => {
+                        // The client does not wait: the rest of its chunk is there already.
+                        assert!(inbox.keep(chunk, usize::MAX));
+                        chunk = &[];
+                        self.answer();
+                    }
+                    Awaits::Line => match inbox.next_line(&mut chunk) {
+                        Framed::Partial => break,
+                        Framed::TooLong => self.step(Event::LineTooLong),
+                        Framed::Line(line) => match self.choose() {
+                            b't' => self.step(Event::TimedOut(Timeout::Line)),
+                            b's' => self.step(Event::ShuttingDown),
+                            _ => self.step(Event::Line(line)),
+                        },
+                    },
+                }
+            }
+        }
+        self.sent
+    }
+
+    fn choose(&mut self) -> u8 {
+        self.choices.next().copied().unwrap_or_default()
+    }
+
+    /// Gives the session the answer it waits for, after what it must not mind.
+    fn answer(&mut self) {
+        self.step(Event::TimedOut(Timeout::Idle));
+        self.step(Event::ShuttingDown);
+        let choice = self.choose();
+        let proof = || {
+            let account = AccountName::parse("alice@example.com").expect("a name");
+            Box::new(Authenticated::attest(account, 1, [0; 16]))
+        };
+        let event = match (self.session.awaits(), choice) {
+            (Awaits::Delay, _) => Event::DelayPassed,
+            (_, b'b') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Busy(proof())),
+            (_, b'c') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Conflict),
+            (_, b'f') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Fault(proof())),
+            (_, b'n') if self.session.is_authenticated() => {
+                Event::Changed(ChangeOutcome::Refused(proof(), NewPasswordRefusal::TooShort { bytes_min: 8 }))
+            }
+            (_, b'u') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Unknown),
+            _ if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Changed(proof())),
+            (_, b'b') => Event::Verified(Verdict::Busy),
+            (_, b'f') => Event::Verified(Verdict::Fault),
+            (_, b'n') => Event::Verified(Verdict::Denied(Denial::UnknownAccount)),
+            _ => Event::Verified(Verdict::Accepted(proof())),
+        };
+        self.step(event);
+    }
+
+    fn step(&mut self, event: Event<'_>) {
+        let awaited = self.session.awaits();
+        let is_interruption = matches!(event, Event::TimedOut(_) | Event::ShuttingDown);
+        let is_confirmed = matches!(event, Event::Changed(ChangeOutcome::Changed(_)));
+        self.is_proven |= matches!(event, Event::Verified(Verdict::Accepted(_)));
+        self.is_proven &= !matches!(event, Event::Changed(ChangeOutcome::Conflict | ChangeOutcome::Unknown));
+        let effects_before = self.effects.len();
+        self.session.step(event, &self.rules, &mut self.effects);
+        assert_eq!(effects_before, 0);
+        assert!(self.effects.len() <= 2);
+        match (awaited, is_interruption) {
+            (Awaits::Line, _) | (Awaits::Answer | Awaits::Delay, false) => assert!(!self.effects.is_empty()),
+            (Awaits::Nothing, _) | (_, true) => assert!(self.effects.is_empty()),
+        }
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Reply(reply) => {
+                    assert_eq!(reply == Reply::PasswordChanged, is_confirmed);
+                    let start = self.sent.len();
+                    reply.print(&self.rules, &mut self.sent);
+                    assert_is_a_reply(&self.sent[start..]);
+                }
+                Effect::Verify { .. } => assert!(!self.session.is_authenticated()),
+                Effect::Change { .. } => assert!(self.is_proven),
+                Effect::Delay => assert_eq!(self.session.awaits(), Awaits::Delay),
+                Effect::Close(_) => assert_eq!(self.session.awaits(), Awaits::Nothing),
+            }
+        }
+    }
+}
+
+fn assert_is_a_reply(line: &[u8]) {
+    let text = line.strip_suffix(b"\r\n").expect("ends in CR LF");
+    assert!(text.len() > 4 && text[..3].iter().all(u8::is_ascii_digit) && text[3] == b' ');
+    assert!(line.len() <= REPLY_BYTES_MAX && text.iter().all(|byte| (b' '..=b'~').contains(byte)));
+}

@@ -1,0 +1,112 @@
+//! Every reply of the table is seen in some transcript, in both dialects.
+
+use keyturn::model::{Dialect, DomainName, NewPasswordRefusal};
+use keyturn::proto::{CommandFault, Reply, Rules, Timeout, greeting};
+
+use super::report;
+use crate::transcript::script::{Directive, Step, fits};
+use crate::transcript::{every_script, limits};
+use crate::world::MAIN_DOMAIN;
+
+/// One of each. The compiler asks for new ones: see [`is_listed`].
+const REPLIES: &[Reply] = &[
+    Reply::Greeting,
+    Reply::TooManyChannels,
+    Reply::TooManyFromAddress,
+    Reply::SendPass,
+    Reply::LoggedIn,
+    Reply::Denied,
+    Reply::PasswordChanged,
+    Reply::Done,
+    Reply::Help,
+    Reply::Goodbye,
+    Reply::BadCommand(CommandFault::UnknownVerb),
+    Reply::BadCommand(CommandFault::NameMissing),
+    Reply::BadCommand(CommandFault::NameTooLong),
+    Reply::BadCommand(CommandFault::PasswordMissing),
+    Reply::BadCommand(CommandFault::PasswordTooLong),
+    Reply::BadCommand(CommandFault::NewPasswordMissing),
+    Reply::BadCommand(CommandFault::NewPasswordTooLong),
+    Reply::BadCommand(CommandFault::NewPasswordControl),
+    Reply::LoginFirst,
+    Reply::UserFirst,
+    Reply::AlreadyLoggedIn,
+    Reply::ApopNotEnabled,
+    Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: 8 }),
+    Reply::NewPasswordRefused(NewPasswordRefusal::SameAsOld),
+    Reply::NewPasswordRefused(NewPasswordRefusal::SameAsName),
+    Reply::NewPasswordRefused(NewPasswordRefusal::NotAllowed),
+    Reply::ChangedElsewhere,
+    Reply::LoginBusy,
+    Reply::LoginFault,
+    Reply::ChangeBusy,
+    Reply::ChangeFault,
+    Reply::ChangeUnknown,
+    Reply::LineTooLong,
+    Reply::TimedOut(Timeout::Idle),
+    Reply::TimedOut(Timeout::Login),
+    Reply::TimedOut(Timeout::Line),
+    Reply::ShuttingDown,
+];
+
+/// Does not compile when a reply is added, until it is named here, and so remembered above.
+fn is_listed(reply: Reply) -> bool {
+    use {CommandFault as Fault, NewPasswordRefusal as Refusal};
+    match reply {
+        Reply::Greeting | Reply::TooManyChannels | Reply::TooManyFromAddress | Reply::SendPass => {}
+        Reply::LoggedIn | Reply::Denied | Reply::PasswordChanged | Reply::Done | Reply::Help | Reply::Goodbye => {}
+        Reply::BadCommand(Fault::UnknownVerb | Fault::NameMissing | Fault::NameTooLong) => {}
+        Reply::BadCommand(Fault::PasswordMissing | Fault::PasswordTooLong) => {}
+        Reply::BadCommand(Fault::NewPasswordMissing | Fault::NewPasswordTooLong | Fault::NewPasswordControl) => {}
+        Reply::LoginFirst | Reply::UserFirst | Reply::AlreadyLoggedIn | Reply::ApopNotEnabled => {}
+        Reply::NewPasswordRefused(Refusal::TooShort { .. } | Refusal::SameAsOld) => {}
+        Reply::NewPasswordRefused(Refusal::SameAsName | Refusal::NotAllowed) => {}
+        Reply::ChangedElsewhere | Reply::LoginBusy | Reply::LoginFault => {}
+        Reply::ChangeBusy | Reply::ChangeFault | Reply::ChangeUnknown | Reply::LineTooLong => {}
+        Reply::TimedOut(Timeout::Idle | Timeout::Login | Timeout::Line) | Reply::ShuttingDown => {}
+    }
+    REPLIES.contains(&reply)
+}
+
+fn printed(reply: Reply, dialect: Dialect) -> String {
+    let domain = DomainName::parse(MAIN_DOMAIN).unwrap();
+    let greeting = greeting(dialect, &domain, Some(env!("CARGO_PKG_VERSION"))).into();
+    let mut line = Vec::new();
+    reply.print(&Rules { dialect, greeting, failures_max: 3 }, &mut line);
+    String::from_utf8(line).unwrap().trim_end().to_owned()
+}
+
+/// What the transcripts expect to be said, with the dialect of the listener that says it.
+fn expectations() -> Vec<(String, String)> {
+    let mut expected = Vec::new();
+    for (_, steps) in every_script(&limits()) {
+        let mut dialect = Dialect::Communigate.as_str().to_owned();
+        for (_, step) in steps {
+            match step {
+                Step::Do(Directive::Listener { dialect: other, .. }) => dialect = other,
+                Step::Hear { pattern, .. } => expected.push((dialect.clone(), pattern)),
+                Step::Say { .. } | Step::Do(_) => {}
+            }
+        }
+    }
+    expected
+}
+
+#[test]
+fn every_reply_is_seen_in_some_transcript() {
+    let expectations = expectations();
+    let mut unseen = Vec::new();
+    for &reply in REPLIES.iter().filter(|&&reply| is_listed(reply)) {
+        for dialect in [Dialect::Communigate, Dialect::Poppassd] {
+            let line = printed(reply, dialect);
+            // Only the greeting holds something that changes: the version.
+            let is_greeting =
+                |pattern: &str| pattern.len() > "200 *".len() && fits(pattern.as_bytes(), line.as_bytes());
+            let is_it = |pattern: &str| if reply == Reply::Greeting { is_greeting(pattern) } else { pattern == line };
+            if !expectations.iter().any(|(name, pattern)| name == dialect.as_str() && is_it(pattern)) {
+                unseen.push(format!("{} {reply:?}: {line}", dialect.as_str()));
+            }
+        }
+    }
+    report("replies in no transcript", &unseen);
+}

@@ -1,0 +1,213 @@
+//! The program's life as an operator sees it: first start, signals, configuration, offline
+//! administration.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+use std::time::Instant;
+
+use rustix::process::Signal;
+
+use crate::world::client::{Client, Heard, PATIENCE};
+use crate::world::program::Home;
+
+const FAST: &str = "failed_reply_delay_ms = 0\nlog_level = 5";
+
+/// A session that has got as far as being greeted.
+fn greeted(home: &Home) -> Client {
+    let mut client = Client::connect(home.address);
+    assert!(client.line().starts_with("200 "));
+    client
+}
+
+/// Whether somebody can log in with `password`.
+fn logs_in(home: &Home, name: &str, password: &str) -> bool {
+    let mut client = greeted(home);
+    client.ask(&format!("USER {name}"));
+    client.ask(&format!("PASS {password}")).starts_with("200 ")
+}
+
+/// Everything a command printed.
+fn printed(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn the_first_start_tells_the_postmasters_password_once_and_it_works() {
+    let home = Home::new("communigate", FAST);
+    let mut program = home.serve();
+    let said = program.said();
+    let (_, password) = said.split_once("password: ").unwrap_or_else(|| panic!("no password in:\n{said}"));
+    let password = password.split_whitespace().next().unwrap();
+    assert!(logs_in(&home, "postmaster", password), "'{password}' of:\n{said}");
+    assert_eq!(program.said().matches(password).count(), 1, "{}", program.said());
+    let mode = std::fs::metadata(home.data_path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "only its owner enters the data directory");
+    program.kill();
+
+    let mut program = home.serve();
+    assert!(logs_in(&home, "postmaster", password));
+    assert!(!program.said().contains(password));
+}
+
+#[test]
+fn sigterm_tells_idle_sessions_and_ends_in_order() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let home = Home::new("communigate", FAST);
+        let mut program = home.serve();
+        let (mut idle, mut lazy) = (greeted(&home), greeted(&home));
+        program.signal(signal);
+        for client in [&mut idle, &mut lazy] {
+            assert_eq!(client.line(), "501 server is shutting down - try again later");
+            assert_eq!(client.hear(PATIENCE), Heard::Eof(Vec::new()));
+        }
+        assert_eq!(program.wait().code(), Some(0), "{}", program.said());
+        assert!(Client::try_connect(home.address).is_err(), "nobody listens");
+    }
+}
+
+#[test]
+fn sigterm_lets_a_change_in_flight_finish() {
+    let home = Home::new("communigate", FAST);
+    home.add_account("alice", "blue harbor 42");
+    // A change that takes a while, so that the signal comes in the middle of it.
+    home.configure(&home.configuration("communigate", FAST).replace("m_kib = 64\nt = 1", "m_kib = 65536\nt = 20"));
+    let mut program = home.serve();
+    let mut client = greeted(&home);
+    client.ask("USER alice");
+    assert!(client.ask("PASS blue harbor 42").starts_with("200 "));
+    client.send(b"NEWPASS seven green kites\r\n");
+    program.await_line("s-inp: NEWPASS");
+    program.signal(Signal::TERM);
+    assert_eq!(client.line(), "200 Password updated");
+    assert_eq!(program.wait().code(), Some(0), "{}", program.said());
+    let _program = home.serve();
+    assert!(logs_in(&home, "alice", "seven green kites"));
+    assert!(!logs_in(&home, "alice", "blue harbor 42"));
+}
+
+/// Tries until `is_so`.
+fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what} never came");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn sighup_applies_a_good_file_and_rejects_a_bad_one() {
+    let home = Home::new("communigate", FAST);
+    let mut program = home.serve();
+    let _held = greeted(&home);
+    let is_full = || !Client::connect(home.address).line().starts_with("200 ");
+    assert!(!is_full());
+
+    home.configure(&home.configuration("communigate", &format!("{FAST}\nchannels = 1")));
+    program.signal(Signal::HUP);
+    await_that("the limit", is_full);
+
+    home.configure(&home.configuration("communigate", &format!("{FAST}\nchannels = 100\nchanels = 7")));
+    program.signal(Signal::HUP);
+    let line = program.await_line("chanels");
+    assert!(line.contains("channels"), "the key that is meant is suggested: {line}");
+    assert!(is_full(), "a bad file changes nothing");
+
+    home.configure(&home.configuration("communigate", &format!("{FAST}\nchannels = 100\nshards = 7")));
+    program.signal(Signal::HUP);
+    program.await_line("shards");
+    await_that("the new limit", || !is_full());
+}
+
+#[test]
+fn check_reports_every_problem_with_line_and_field() {
+    let home = Home::new("communigate", FAST);
+    assert!(home.run(&["check"], "").status.success());
+
+    home.configure("channels = -1\nidle_secnds = 3\n\n[argon2id]\nt = 0\n[[listener]]\naddress = \"nowhere\"\n");
+    let output = home.run(&["check"], "");
+    assert_eq!(output.status.code(), Some(3), "{}", printed(&output));
+    for expected in [":1: channels", ":2: idle_secnds", "idle_seconds", ":5: argon2id.t", ":7: listener.address"] {
+        assert!(printed(&output).contains(expected), "no '{expected}' in:\n{}", printed(&output));
+    }
+    let mut program = home.spawn();
+    assert_eq!(program.wait().code(), Some(3));
+    program.await_line("idle_secnds");
+}
+
+#[test]
+fn the_printed_configuration_is_a_good_one() {
+    let home = Home::new("communigate", FAST);
+    let output = home.run(&["print", "config"], "");
+    assert!(output.status.success());
+    home.configure(&String::from_utf8(output.stdout).unwrap());
+    let output = home.run(&["check"], "");
+    assert!(output.status.success(), "{}", printed(&output));
+}
+
+#[test]
+fn accounts_and_domains_are_administered_offline() {
+    let home = Home::new("communigate", FAST);
+    home.add_account("alice", "blue harbor 42");
+    let run = |arguments: &[&str], input: &str| {
+        let output = home.run(arguments, input);
+        assert!(output.status.success(), "{arguments:?}: {}", printed(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["domain", "add", "other.example"], "");
+    run(&["account", "add", "bob@other.example", "--password-stdin"], "red barn 77777\n");
+    assert!(run(&["domain", "list"], "").contains("other.example"));
+    assert!(run(&["account", "list", "other.example"], "").contains("bob"));
+    assert!(!run(&["account", "show", "alice"], "").contains("blue harbor"));
+    run(&["account", "passwd", "bob@other.example", "--password-stdin"], "old stone mill\n");
+
+    let program = home.serve();
+    assert!(logs_in(&home, "alice", "blue harbor 42"));
+    assert!(logs_in(&home, "bob@other.example", "old stone mill"));
+    assert!(!logs_in(&home, "bob@other.example", "red barn 77777"));
+    program.kill();
+
+    assert!(!home.run(&["domain", "delete", "other.example"], "").status.success(), "it has an account");
+    run(&["account", "delete", "bob@other.example"], "");
+    run(&["domain", "delete", "other.example"], "");
+    assert!(!home.run(&["account", "delete", "bob@other.example"], "").status.success(), "there is none");
+}
+
+#[test]
+fn offline_commands_say_that_a_server_has_the_store() {
+    let home = Home::new("communigate", FAST);
+    let _program = home.serve();
+    for arguments in
+        [&["account", "add", "bob", "--password-stdin"][..], &["account", "list"], &["domain", "add", "other.example"]]
+    {
+        let output = home.run(arguments, "red barn 77777\n");
+        assert_eq!(output.status.code(), Some(4), "{}", printed(&output));
+        assert!(printed(&output).contains("server"), "{}", printed(&output));
+    }
+    let mut second = home.spawn();
+    assert_eq!(second.wait().code(), Some(4), "{}", second.said());
+}
+
+#[test]
+fn doctor_tells_whether_a_server_can_run() {
+    let home = Home::new("communigate", FAST);
+    let output = home.run(&["doctor"], "");
+    assert!(output.status.success(), "{}", printed(&output));
+    assert!(printed(&output).contains("io_uring"), "{}", printed(&output));
+}
+
+#[test]
+fn a_forbidden_ring_is_named_in_one_message_that_says_what_to_do() {
+    let home = Home::new("communigate", FAST);
+    // What the filters of containers answer with: EPERM, or ENOSYS.
+    for errno in ["1", "38"] {
+        let output = home.run_without_ring(errno, &["serve"]);
+        assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+        let said = String::from_utf8_lossy(&output.stderr);
+        let messages: Vec<&str> = said.lines().filter(|line| line.contains("io_uring")).collect();
+        let [message] = messages.as_slice() else { panic!("not one message:\n{said}") };
+        assert!(message.contains("seccomp") && message.contains("allow"), "{message}");
+        let output = home.run_without_ring(errno, &["doctor"]);
+        assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+        assert!(printed(&output).contains("seccomp"), "{}", printed(&output));
+    }
+}

@@ -1,0 +1,285 @@
+//! Plays a transcript against a server, in one of four ways.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::script::{Directive, Step, fits};
+use crate::world::client::{Client, Heard, PATIENCE};
+use crate::world::seed::Chance;
+use crate::world::{World, log};
+
+/// How a client's bytes are cut into writes. What the server answers must not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    WholeLines,
+    ByteByByte,
+    RandomSplits(u64),
+    /// Everything up to the next directive in one write, before anything is read.
+    Pipelined,
+}
+
+/// What a play brought.
+#[derive(Debug, Default)]
+pub(crate) struct Played {
+    /// What was heard at each line of the transcript that expects something.
+    pub(crate) heard: BTreeMap<usize, Heard>,
+    /// What was not as the transcript says.
+    pub(crate) failures: Vec<String>,
+}
+
+/// Nothing may come for so long where silence is expected.
+const SILENCE: Duration = Duration::from_millis(150);
+
+/// A play in progress.
+struct Stage {
+    world: World,
+    clients: BTreeMap<u8, Client>,
+    way: Way,
+    chance: Chance,
+    from: log::Position,
+    played: Played,
+    /// Whether to note what differs without calling it a failure.
+    lenient: bool,
+}
+
+/// Plays `steps` in `way`, up to the first failure; `lenient` plays on and notes what was heard.
+pub(crate) fn play(steps: &[(usize, Step)], way: Way, lenient: bool) -> Played {
+    let seed = if let Way::RandomSplits(seed) = way { seed } else { 0 };
+    let (chance, from) = (Chance::new(seed), log::position());
+    let world = World::new(listeners(steps));
+    let (clients, played) = (BTreeMap::new(), Played::default());
+    let mut stage = Stage { world, clients, way, chance, from, played, lenient };
+    let mut rest = steps;
+    while let Some((index, step)) = rest.first() {
+        let talk = talk_length(rest);
+        match step {
+            Step::Do(directive) => stage.obey(*index, directive),
+            Step::Say { client, .. } | Step::Hear { client, .. } => stage.talk(*client, &rest[..talk]),
+        }
+        if !stage.played.failures.is_empty() {
+            break;
+        }
+        rest = &rest[talk.max(1)..];
+    }
+    stage.finish(steps)
+}
+
+/// Where the clients of a transcript connect, apart from the listeners that are always there.
+fn listeners(steps: &[(usize, Step)]) -> Vec<(String, Option<String>)> {
+    let named = steps.iter().filter_map(|(_, step)| match step {
+        Step::Do(Directive::Listener { dialect, domain }) => Some((dialect.clone(), domain.clone())),
+        Step::Say { .. } | Step::Hear { .. } | Step::Do(_) => None,
+    });
+    named.collect()
+}
+
+/// How many steps are one talk: the same client, and no directive between.
+fn talk_length(steps: &[(usize, Step)]) -> usize {
+    let speaker = |step: &Step| match step {
+        Step::Say { client, .. } | Step::Hear { client, .. } => Some(*client),
+        Step::Do(_) => None,
+    };
+    let first = steps.first().and_then(|(_, step)| speaker(step));
+    steps.iter().take_while(|(_, step)| first.is_some() && speaker(step) == first).count()
+}
+
+impl Stage {
+    fn talk(&mut self, number: u8, steps: &[(usize, Step)]) {
+        let mut client = self.clients.remove(&number).unwrap_or_else(|| {
+            let mut client = Client::connect(self.world.address());
+            // A story that does not begin with the greeting is about something else.
+            if matches!(steps[0].1, Step::Say { .. }) {
+                let greeting = client.line();
+                assert!(greeting.starts_with("200 "), "greeted with {greeting}");
+            }
+            client
+        });
+        if self.way == Way::Pipelined {
+            let said = steps
+                .iter()
+                .filter_map(|(_, step)| if let Step::Say { bytes, .. } = step { Some(bytes) } else { None });
+            client.send(&said.flatten().copied().collect::<Vec<_>>());
+        }
+        for (index, step) in steps {
+            match step {
+                Step::Say { bytes, .. } if self.way != Way::Pipelined => self.send(&mut client, bytes),
+                Step::Hear { pattern, .. } => {
+                    let heard = client.hear(PATIENCE);
+                    let expected = matches!(&heard, Heard::Line(line) if fits(pattern.as_bytes(), line));
+                    self.note(*index, pattern, heard, expected);
+                }
+                Step::Say { .. } | Step::Do(_) => {}
+            }
+            if !self.played.failures.is_empty() {
+                break;
+            }
+        }
+        self.clients.insert(number, client);
+    }
+
+    fn send(&mut self, client: &mut Client, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let length = match self.way {
+                Way::WholeLines | Way::Pipelined => rest.len(),
+                Way::ByteByByte => 1,
+                Way::RandomSplits(_) => 1 + usize::try_from(self.chance.below(rest.len() as u64)).unwrap(),
+            };
+            client.send(&rest[..length]);
+            // Gives the server a chance to read the pieces apart.
+            std::thread::yield_now();
+            rest = &rest[length..];
+        }
+    }
+
+    fn note(&mut self, index: usize, expected: &str, heard: Heard, fits: bool) {
+        if !fits && !self.lenient {
+            self.fail(index, &format!("expected {expected}, heard {}", show(&heard)));
+        }
+        self.played.heard.insert(index, heard);
+    }
+
+    fn fail(&mut self, index: usize, what: &str) {
+        let log = log::since(self.from);
+        let tail: Vec<&str> = log.lines().rev().take(12).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        self.played.failures.push(format!("line {}: {what}\n  log: {}", index + 1, tail.join("\n       ")));
+    }
+
+    fn obey(&mut self, index: usize, directive: &Directive) {
+        match directive {
+            Directive::Account { name, password, settings } => self.world.account(name, password, settings),
+            Directive::Alias { alias, account } => self.world.alias(alias, account),
+            Directive::Password { name, password } => self.world.set_password(name, password),
+            Directive::Domain(name) => self.world.domain(name),
+            Directive::Suspend(name) => self.world.suspend(name),
+            Directive::Settings { of, changes } => self.world.settings(of, changes),
+            Directive::DomainAlias { alias, domain } => self.world.domain_alias(alias, domain),
+            Directive::Set { key, value } => self.world.set(key, value),
+            Directive::Listener { dialect, domain } => self.world.listen_as(dialect, domain.as_deref()),
+            Directive::Public(_) => {}
+            Directive::FaultSync => self.world.medium.fail_next_sync(),
+            Directive::FaultRead => self.world.gate.fail_next_read(),
+            Directive::HoldReads => self.world.gate.shut(crate::world::gate::Passage::Read),
+            Directive::HoldCommits => self.world.gate.shut(crate::world::gate::Passage::Commit),
+            Directive::AwaitStore => self.world.gate.await_somebody(),
+            Directive::AwaitSessions(count) => self.world.await_sessions(*count),
+            Directive::ReleaseStore => self.world.gate.open(),
+            Directive::Advance(by) => {
+                let clients: Vec<_> = self.clients.values().map(Client::local_address).collect();
+                self.world.advance(*by, &clients);
+            }
+            Directive::Close(number) => drop(self.clients.remove(number)),
+            Directive::HalfClose(number) => self.client(*number).half_close(),
+            Directive::Reset(number) => self.clients.remove(number).unwrap().reset(),
+            Directive::ExpectEof(number) => {
+                let heard = self.clients.remove(number).unwrap().hear(PATIENCE);
+                let expected = heard == Heard::Eof(Vec::new());
+                self.note(index, "the end", heard, expected);
+            }
+            Directive::ExpectSilence(number) => {
+                let heard = self.client(*number).hear(SILENCE);
+                let expected = heard == Heard::Silence;
+                self.note(index, "silence", heard, expected);
+            }
+            Directive::ExpectLog(text) => {
+                if !log::await_text(self.from, text) {
+                    self.fail(index, "not in the log");
+                }
+            }
+            Directive::Stop => self.world.begin_stop(),
+            Directive::Restart => {
+                self.clients.clear();
+                self.world.restart();
+            }
+        }
+    }
+
+    fn client(&mut self, number: u8) -> &mut Client {
+        self.clients.get_mut(&number).unwrap()
+    }
+
+    /// Ends the play: nothing unasked for may have been said, and no secret told to the log.
+    fn finish(mut self, steps: &[(usize, Step)]) -> Played {
+        if self.played.failures.is_empty() {
+            for (number, mut client) in std::mem::take(&mut self.clients) {
+                client.half_close();
+                let heard = client.hear(PATIENCE);
+                if heard != Heard::Eof(Vec::new()) && heard != Heard::Reset {
+                    self.fail(steps.len(), &format!("client {number} heard, unasked: {}", show(&heard)));
+                }
+            }
+        }
+        let debug = self.world.debug_text();
+        self.world.end();
+        let spoken = (log::since(self.from) + &debug).to_ascii_lowercase();
+        for secret in secrets(steps) {
+            if spoken.contains(&secret.to_ascii_lowercase()) {
+                self.played.failures.push(format!("the log tells the secret '{secret}'"));
+            }
+        }
+        self.played
+    }
+}
+
+fn show(heard: &Heard) -> String {
+    match heard {
+        Heard::Line(line) => line.escape_ascii().to_string(),
+        Heard::Eof(rest) if rest.is_empty() => "the end".to_owned(),
+        Heard::Eof(_) | Heard::Reset | Heard::Silence => format!("{heard:?}"),
+    }
+}
+
+/// Least length of a text that is looked for in the log: shorter ones occur by chance.
+const TELLING_BYTES_MIN: usize = 6;
+
+/// As much of a secret is looked for, so that one which was cut is found too.
+const TELLING_BYTES_MAX: usize = 12;
+
+/// What must not be found in the log: the printable part of every password and digest used.
+///
+/// Panics when one has no part that is long enough to be looked for.
+fn secrets(steps: &[(usize, Step)]) -> Vec<String> {
+    let mut secrets: Vec<Vec<u8>> = Vec::new();
+    let mut public: Vec<&[u8]> = vec![b""];
+    let mut said: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
+    for (_, step) in steps {
+        match step {
+            Step::Do(Directive::Account { password, .. } | Directive::Password { password, .. }) => {
+                secrets.push(password.clone())
+            }
+            Step::Do(Directive::Public(word)) => public.push(word.as_bytes()),
+            Step::Say { client, bytes } => said.entry(*client).or_default().extend_from_slice(bytes),
+            Step::Do(_) | Step::Hear { .. } => {}
+        }
+    }
+    for line in said.values().flat_map(|said| said.split(|&byte| byte == b'\n')) {
+        let mut words = line.strip_suffix(b"\r").unwrap_or(line).splitn(2, |&byte| byte == b' ');
+        let verb = words.next().unwrap_or_default().to_ascii_uppercase();
+        let argument = words.next().unwrap_or_default();
+        match verb.as_slice() {
+            b"PASS" | b"NEWPASS" => secrets.push(argument.to_vec()),
+            b"APOP" => secrets.extend(argument.rsplit(|&byte| byte == b' ').next().map(<[u8]>::to_vec)),
+            _ => {}
+        }
+    }
+    secrets.retain(|secret| !public.contains(&secret.as_slice()));
+    secrets.iter().map(|secret| telling_part(secret)).collect()
+}
+
+fn telling_part(secret: &[u8]) -> String {
+    let is_plain = |byte: &u8| (b' '..=b'~').contains(byte) && !b"\\\"".contains(byte);
+    let parts = secret.split(|byte| !is_plain(byte));
+    let longest = parts.max_by_key(|part| part.len()).unwrap_or_default();
+    let shown = secret.escape_ascii();
+    assert!(longest.len() >= TELLING_BYTES_MIN, "'{shown}' is too short to be looked for, and not declared public");
+    String::from_utf8_lossy(&longest[..longest.len().min(TELLING_BYTES_MAX)]).into_owned()
+}
+
+#[test]
+fn the_secrets_of_a_transcript_are_found() {
+    let text =
+        "account a password \"abcdef\"\npublic ab\nC: PASS ab\nC: newpass 1234567\\xff\nC part: APOP a x\nC: yzzzzzz";
+    let steps = super::script::parse(text, &BTreeMap::new()).unwrap();
+    assert_eq!(secrets(&steps), ["abcdef", "1234567", "xyzzzzzz"]);
+}

@@ -1,0 +1,257 @@
+//! A server in this process, with real shards and rings, on a disk in memory, by a clock that
+//! tests turn forward.
+
+pub(crate) mod client;
+pub(crate) mod gate;
+pub(crate) mod log;
+pub(crate) mod medium;
+mod people;
+pub(crate) mod program;
+pub(crate) mod seed;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use keyturn::auth::Recognizer;
+use keyturn::config::Config;
+use keyturn::directory::Directory;
+use keyturn::model::{Clock, DomainName};
+use keyturn::service::{Service, ServiceSettings};
+use keyturn::shard::Server;
+use keyturn::store::{Embedded, Store};
+
+use self::client::PATIENCE;
+use self::gate::{Gate, Gated};
+use self::medium::Medium;
+
+/// The main domain of every world.
+pub(crate) const MAIN_DOMAIN: &str = "example.com";
+
+/// A server and what lies around it. It starts when its address is first asked for.
+pub(crate) struct World {
+    pub(crate) medium: Medium,
+    pub(crate) gate: Arc<Gate>,
+    settings: BTreeMap<String, String>,
+    listeners: Vec<Listener>,
+    /// The listener that clients connect to.
+    listener: usize,
+    /// The store without the gate, for administration.
+    embedded: Option<Arc<dyn Store>>,
+    running: Option<Running>,
+    stopping: Option<JoinHandle<()>>,
+}
+
+struct Listener {
+    address: SocketAddr,
+    dialect: String,
+    domain: Option<String>,
+}
+
+struct Running {
+    server: Server,
+    service: Service,
+    clock: Clock,
+    config: Config,
+}
+
+impl World {
+    /// A world that listens in both dialects, and in the ways given: a dialect each, and the
+    /// domain that completes bare names.
+    pub(crate) fn new(more_listeners: Vec<(String, Option<String>)>) -> Self {
+        let mut kinds = vec![("communigate".to_owned(), None), ("poppassd".to_owned(), None)];
+        kinds.extend(more_listeners.into_iter().filter(|(_, domain)| domain.is_some()));
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listeners = kinds.into_iter().map(|(dialect, domain)| Listener { address, dialect, domain }).collect();
+        let settings = [("shards", "1"), ("failed_reply_delay_ms", "0"), ("log_level", "5"), ("drain_seconds", "30")];
+        let mut world = Self {
+            medium: Medium::default(),
+            gate: Arc::default(),
+            settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            listeners,
+            listener: 0,
+            embedded: None,
+            running: None,
+            stopping: None,
+        };
+        world.open_store();
+        world.found();
+        world
+    }
+
+    /// Gives a key of the configuration file a value; a running server takes it over.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.settings.insert(key.to_owned(), value.to_owned());
+        let config = self.config();
+        if let Some(running) = &mut self.running {
+            running.server.apply(&config.live);
+            running.service.apply(config.live.queue_length_max, config.live.password_bytes_min);
+            running.config = config;
+        }
+    }
+
+    /// Lets later clients connect to the listener of that kind.
+    pub(crate) fn listen_as(&mut self, dialect: &str, domain: Option<&str>) {
+        let is_it = |it: &Listener| it.dialect == dialect && it.domain.as_deref() == domain;
+        self.listener = self.listeners.iter().position(is_it).expect("there is such a listener");
+    }
+
+    /// Where clients connect.
+    pub(crate) fn address(&mut self) -> SocketAddr {
+        self.start();
+        self.running.as_ref().unwrap().server.addresses()[self.listener]
+    }
+
+    /// Lets the chosen listener have this address.
+    pub(crate) fn listen_at(&mut self, address: SocketAddr) {
+        self.listeners[self.listener].address = address;
+    }
+
+    /// The running server.
+    pub(crate) fn server(&mut self) -> &Server {
+        self.start();
+        &self.running.as_ref().unwrap().server
+    }
+
+    /// Waits until there are so many sessions. A session ends a moment after its client sees the end.
+    pub(crate) fn await_sessions(&mut self, count: u32) {
+        let begun = Instant::now();
+        while self.server().sessions() != count {
+            assert!(begun.elapsed() < PATIENCE, "still {} sessions", self.server().sessions());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Turns the clock forward, after the server has taken in what `clients` have sent.
+    pub(crate) fn advance(&mut self, by: Duration, clients: &[SocketAddr]) {
+        self.start();
+        await_reading(clients);
+        self.turn_clock(by);
+    }
+
+    /// Turns the clock forward at once.
+    pub(crate) fn turn_clock(&mut self, by: Duration) {
+        self.start();
+        let running = self.running.as_ref().unwrap();
+        running.clock.turn_forward(by);
+        running.server.wake();
+    }
+
+    /// Tells the server to stop, and returns at once.
+    pub(crate) fn begin_stop(&mut self) {
+        let Running { server, service, .. } = self.running.take().expect("the server runs");
+        self.stopping = Some(std::thread::spawn(move || {
+            server.stop();
+            service.stop();
+        }));
+    }
+
+    /// Cuts the power, and starts again on what the disk kept.
+    pub(crate) fn restart(&mut self) {
+        let medium = self.medium.after_power_cut();
+        self.end();
+        self.embedded = None;
+        self.medium = medium;
+        self.open_store();
+    }
+
+    /// Stops the server, if it runs, and returns when it has ended.
+    pub(crate) fn end(&mut self) {
+        self.gate.open();
+        if self.running.is_some() {
+            self.begin_stop();
+        }
+        if let Some(stopping) = self.stopping.take() {
+            stopping.join().unwrap();
+        }
+    }
+
+    /// Everything there is to print of the server's parts.
+    pub(crate) fn debug_text(&self) -> String {
+        let mut text = format!("{:?}{:?}", self.embedded, self.medium);
+        if let Some(Running { server, service, config, .. }) = &self.running {
+            write!(text, "{server:?}{service:?}{config:?}").unwrap();
+        }
+        text
+    }
+
+    fn open_store(&mut self) {
+        self.embedded = Some(Arc::new(Embedded::with_backend(self.medium.clone()).unwrap()));
+    }
+
+    fn embedded(&self) -> Arc<dyn Store> {
+        Arc::clone(self.embedded.as_ref().unwrap())
+    }
+
+    fn config(&self) -> Config {
+        let mut text = format!("main_domain = \"{MAIN_DOMAIN}\"\n");
+        for (key, value) in &self.settings {
+            writeln!(text, "{key} = {value}").unwrap();
+        }
+        text.push_str("[argon2id]\nm_kib = 64\nt = 1\np = 1\n");
+        for Listener { address, dialect, domain } in &self.listeners {
+            write!(text, "[[listener]]\naddress = \"{address}\"\ndialect = \"{dialect}\"\n").unwrap();
+            if let Some(domain) = domain {
+                writeln!(text, "domain = \"{domain}\"").unwrap();
+            }
+        }
+        Config::parse(&text).unwrap_or_else(|problems| panic!("{problems:?} in\n{text}"))
+    }
+
+    fn start(&mut self) {
+        if self.running.is_some() {
+            return;
+        }
+        log::position();
+        let config = self.config();
+        let settings = ServiceSettings {
+            workers: 1,
+            cost: config.argon2id,
+            queue_length_max: config.live.queue_length_max,
+            password_bytes_min: config.live.password_bytes_min,
+        };
+        let store: Arc<dyn Store> = Arc::new(Gated::new(self.embedded(), Arc::clone(&self.gate)));
+        let directory = Directory::new(Arc::clone(&store), main_domain());
+        let service = Service::start(directory, store, Recognizer::new(), settings);
+        let clock = Clock::new();
+        let server = Server::start(&config, &service, &clock)
+            .unwrap_or_else(|fault| panic!("no server can run here, and so nothing can be tested: {fault}"));
+        self.running = Some(Running { server, service, clock, config });
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.gate.open();
+        if !std::thread::panicking() {
+            self.end();
+        }
+    }
+}
+
+fn main_domain() -> DomainName {
+    DomainName::parse(MAIN_DOMAIN).unwrap()
+}
+
+/// Returns when nothing that `clients` have sent waits to be read by the server.
+fn await_reading(clients: &[SocketAddr]) {
+    let begun = Instant::now();
+    let waiting = |table: &str| {
+        // The columns are: number, local address, remote address, state, queues (out:in) …
+        table.lines().skip(1).any(|row| {
+            let columns: Vec<&str> = row.split_whitespace().collect();
+            let port = columns[2].rsplit(':').next().and_then(|port| u16::from_str_radix(port, 16).ok());
+            clients.iter().any(|client| Some(client.port()) == port) && !columns[4].ends_with(":00000000")
+        })
+    };
+    while waiting(&std::fs::read_to_string("/proc/net/tcp").unwrap()) {
+        assert!(begun.elapsed() < PATIENCE, "the server does not read");
+        std::thread::yield_now();
+    }
+    // What was read is still to be acted upon. Nothing fails when this is too short: the clock
+    // then goes on by itself until the time has passed.
+    std::thread::sleep(Duration::from_millis(20));
+}

@@ -1,0 +1,97 @@
+//! What an administrator does to a world's domains and accounts: at any time, past the gate.
+
+use keyturn::auth::{Credentials, Hasher, Recognizer};
+use keyturn::directory::{Directory, DirectoryFault, Scope};
+use keyturn::model::{AccountName, Argon2idCost, DomainName, Secret};
+use keyturn::notation::{Dictionary, Form, Value};
+use keyturn::store::{Outcome, Transaction};
+
+use super::{World, main_domain};
+use crate::transcript::script;
+
+impl World {
+    /// Creates the main domain and its postmaster.
+    pub(super) fn found(&self) {
+        self.commit(self.directory().found(credentials(b"postmaster's secret")));
+    }
+
+    /// Adds an account.
+    pub(crate) fn account(&self, name: &str, password: &[u8], settings: &str) {
+        let directory = self.directory();
+        self.commit(directory.create_account(&account_name(name), credentials(password), dictionary(settings)));
+    }
+
+    /// Gives an account another password.
+    pub(crate) fn set_password(&self, name: &str, password: &[u8]) {
+        self.commit(self.directory().set_password(&account_name(name), credentials(password)));
+    }
+
+    /// Gives an account one more name.
+    pub(crate) fn alias(&self, alias: &str, account: &str) {
+        let (directory, name) = (self.directory(), account_name(account));
+        let account = directory.account(&name).unwrap().unwrap();
+        let aliases: Vec<_> = account.aliases().cloned().chain([account_name(alias)]).collect();
+        self.commit(directory.set_aliases(&name, &aliases));
+    }
+
+    /// Adds a domain.
+    pub(crate) fn domain(&self, name: &str) {
+        self.commit(self.directory().create_domain(&domain_name(name), 0));
+    }
+
+    /// Gives a domain one more name.
+    pub(crate) fn domain_alias(&self, alias: &str, domain: &str) {
+        let (directory, name) = (self.directory(), domain_name(domain));
+        let mut aliases = directory.domain_aliases(&name).unwrap();
+        aliases.push(domain_name(alias));
+        self.commit(directory.set_domain_aliases(&name, &aliases));
+    }
+
+    /// Closes a domain.
+    pub(crate) fn suspend(&self, domain: &str) {
+        self.commit(self.directory().suspend_domain(&domain_name(domain), true));
+    }
+
+    /// Changes settings.
+    pub(crate) fn settings(&self, of: &script::Scope, changes: &str) {
+        let (directory, changes) = (self.directory(), dictionary(changes));
+        self.commit(match of {
+            script::Scope::Account(name) => directory.update_settings(Scope::Account(&account_name(name)), &changes),
+            script::Scope::Domain(name) => directory.update_settings(Scope::Domain(&domain_name(name)), &changes),
+            script::Scope::AccountsOf(name) => {
+                directory.update_settings(Scope::DomainAccountDefaults(&domain_name(name)), &changes)
+            }
+            script::Scope::AllAccounts => directory.update_settings(Scope::AccountDefaults, &changes),
+        });
+    }
+
+    fn directory(&self) -> Directory {
+        Directory::new(self.embedded(), main_domain())
+    }
+
+    fn commit(&self, transaction: Result<Transaction, DirectoryFault>) {
+        let outcomes = self.embedded().commit(&[transaction.unwrap()]).unwrap();
+        assert!(matches!(outcomes.as_slice(), [Outcome::Committed(_)]), "{outcomes:?}");
+    }
+}
+
+/// A name in the main domain, unless it says otherwise.
+fn account_name(text: &str) -> AccountName {
+    AccountName::parse(text).or_else(|_| AccountName::new(text, main_domain())).unwrap()
+}
+
+fn domain_name(text: &str) -> DomainName {
+    DomainName::parse(text).unwrap()
+}
+
+fn dictionary(text: &str) -> Dictionary {
+    match Value::parse(text.as_bytes(), Form::Line) {
+        Ok(Value::Dictionary(dictionary)) => dictionary,
+        other => panic!("{text} is no dictionary: {other:?}"),
+    }
+}
+
+fn credentials(password: &[u8]) -> Credentials {
+    let cost = Argon2idCost { m_kib: 64, t: 1, p: 1 };
+    Hasher::new(cost, Recognizer::new()).make(&Secret::new(password).unwrap(), 0)
+}
