@@ -125,7 +125,7 @@ impl Count {
                 NewPasswordRefusal::NotAllowed => Self::NotAllowed,
             },
             Answer::Changed(ChangeOutcome::Conflict) => Self::Conflict,
-            Answer::Verified(Verdict::Busy) | Answer::Changed(ChangeOutcome::Busy(_)) => Self::Busy,
+            Answer::Verified(Verdict::Busy { .. }) | Answer::Changed(ChangeOutcome::Busy { .. }) => Self::Busy,
             Answer::Verified(Verdict::Fault) | Answer::Changed(ChangeOutcome::Fault(_)) => Self::Fault,
             Answer::Changed(ChangeOutcome::Unknown) => Self::Unknown,
         }

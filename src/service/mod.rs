@@ -49,6 +49,9 @@ use self::queue::{Job, Queue};
 pub use self::counters::{Count, Snapshot};
 pub use self::mailbox::Mailbox;
 
+/// When to try again what was turned away for a reason that should pass soon.
+const RETRY_AFTER_S: u32 = 2;
+
 /// What a shard asks of the pool.
 #[derive(Debug)]
 pub enum Request {
@@ -238,8 +241,8 @@ impl fmt::Debug for Service {
 /// The answer to a request that is not carried out.
 fn busy(request: Request) -> Answer {
     match request {
-        Request::Verify { .. } => Answer::Verified(Verdict::Busy),
-        Request::Change { proof, .. } => Answer::Changed(ChangeOutcome::Busy(proof)),
+        Request::Verify { .. } => Answer::Verified(Verdict::Busy { retry_after_s: RETRY_AFTER_S }),
+        Request::Change { proof, .. } => Answer::Changed(ChangeOutcome::Busy { proof, retry_after_s: RETRY_AFTER_S }),
     }
 }
 

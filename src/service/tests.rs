@@ -28,7 +28,7 @@ fn kind(answer: &Answer) -> &'static str {
     match answer {
         Answer::Verified(Verdict::Accepted(_)) => "accepted",
         Answer::Verified(Verdict::Denied(_)) => "denied",
-        Answer::Verified(Verdict::Busy) | Answer::Changed(ChangeOutcome::Busy(_)) => "busy",
+        Answer::Verified(Verdict::Busy { .. }) | Answer::Changed(ChangeOutcome::Busy { .. }) => "busy",
         Answer::Verified(Verdict::Fault) | Answer::Changed(ChangeOutcome::Fault(_)) => "fault",
         Answer::Changed(ChangeOutcome::Changed(_)) => "changed",
         Answer::Changed(ChangeOutcome::Refused(..)) => "refused",
@@ -153,7 +153,7 @@ fn a_job_whose_client_hung_up_is_answered_without_a_hash() {
     world.store.hold_reads(false);
     let answers = world.answers(3);
     assert_eq!(answers.iter().map(|(session, _)| *session).collect::<Vec<_>>(), [1, 2, 3]);
-    assert!(matches!(answers[1].1, Answer::Verified(Verdict::Busy)));
+    assert!(matches!(answers[1].1, Answer::Verified(Verdict::Busy { .. })));
     let snapshot = service.snapshot();
     assert_eq!([Count::Abandoned, Count::Hashes, Count::Begun].map(|count| snapshot.of(count)), [1, 2, 2]);
     service.stop();
@@ -170,7 +170,7 @@ fn a_job_beyond_the_queues_length_is_turned_away_at_once() {
     let answer = service.submit(verification("postmaster", "old secret"), &world.ticket(4)).unwrap();
     assert_eq!(kind(&answer), "busy");
     match service.submit(change(proof, "new secret"), &world.ticket(5)) {
-        Some(Answer::Changed(ChangeOutcome::Busy(proof))) => assert_eq!(proof.account(), &postmaster()),
+        Some(Answer::Changed(ChangeOutcome::Busy { proof, .. })) => assert_eq!(proof.account(), &postmaster()),
         other => panic!("{other:?}"),
     }
     assert_eq!(service.snapshot().of(Count::Waiting), 2);
