@@ -141,7 +141,13 @@ impl Dialogue {
     fn ask(&mut self, key: Key, request: Request, desk: &mut Desk) -> Option<Answer> {
         let abandoned = Arc::new(AtomicBool::new(false));
         self.owed = Some(Arc::clone(&abandoned));
-        let ticket = Ticket { session: key.to_bits(), abandoned, mailbox: Arc::clone(&desk.mailbox) };
+        let ticket = Ticket {
+            session: key.to_bits(),
+            abandoned,
+            mailbox: Arc::clone(&desk.mailbox),
+            peer: self.peer.ip(),
+            is_operator: false,
+        };
         desk.service.submit(request, &ticket)
     }
 
