@@ -194,3 +194,20 @@ fn doctor_tells_whether_a_server_can_run() {
     assert!(output.status.success(), "{}", printed(&output));
     assert!(printed(&output).contains("io_uring"), "{}", printed(&output));
 }
+
+#[test]
+fn a_forbidden_ring_is_named_in_one_message_that_says_what_to_do() {
+    let home = Home::new("communigate", FAST);
+    // What the filters of containers answer with: EPERM, or ENOSYS.
+    for errno in ["1", "38"] {
+        let output = home.run_without_ring(errno, &["serve"]);
+        assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+        let said = String::from_utf8_lossy(&output.stderr);
+        let messages: Vec<&str> = said.lines().filter(|line| line.contains("io_uring")).collect();
+        let [message] = messages.as_slice() else { panic!("not one message:\n{said}") };
+        assert!(message.contains("seccomp") && message.contains("allow"), "{message}");
+        let output = home.run_without_ring(errno, &["doctor"]);
+        assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+        assert!(printed(&output).contains("seccomp"), "{}", printed(&output));
+    }
+}

@@ -86,19 +86,34 @@ impl Session {
     /// # Panics
     /// When an answer arrives that was not asked for, or a line that was not awaited.
     pub fn step(&mut self, event: Event<'_>, rules: &Rules, effects: &mut Effects) {
-        use {ChangeOutcome as O, Event as E, State as S, Verdict as V};
         let mut turn = Turn { rules, effects };
-        let state = mem::replace(&mut self.state, S::Closed);
-        self.state = match (state, event) {
+        match (event, self.awaits()) {
+            (Event::Line(line), Awaits::Line) => match Command::parse(line) {
+                // What a busy client sends most, answered as `obey` would, but without moving the
+                // state out and back.
+                Ok(Command::Noop) => turn.effects.push(Effect::Reply(Reply::Done)),
+                command => self.state = obey(self.take_state(), command, &mut turn),
+            },
+            (event, _) => self.hear(event, &mut turn),
+        }
+    }
+
+    fn take_state(&mut self) -> State {
+        mem::replace(&mut self.state, State::Closed)
+    }
+
+    /// The part of the table that is about everything but lines.
+    fn hear(&mut self, event: Event<'_>, turn: &mut Turn<'_>) {
+        use {ChangeOutcome as O, Event as E, State as S, Verdict as V};
+        self.state = match (self.take_state(), event) {
             (S::Closed, _) => S::Closed,
 
             (S::ExpectUser, E::Opened) => turn.say(Reply::Greeting, S::ExpectUser),
-            (state @ (S::ExpectUser | S::ExpectPass { .. } | S::ExpectNewPass { .. }), event) => match event {
-                E::Line(line) => obey(state, Command::parse(line), &mut turn),
+            (S::ExpectUser | S::ExpectPass { .. } | S::ExpectNewPass { .. }, event) => match event {
                 E::LineTooLong => turn.hang_up(Reply::LineTooLong),
                 E::TimedOut(limit) => turn.hang_up(Reply::TimedOut(limit)),
                 E::ShuttingDown => turn.hang_up(Reply::ShuttingDown),
-                E::Opened | E::Verified(_) | E::Changed(_) | E::DelayPassed => unasked(),
+                E::Line(_) | E::Opened | E::Verified(_) | E::Changed(_) | E::DelayPassed => unasked(),
             },
             (state @ (S::Verifying | S::Denying | S::Changing), E::TimedOut(_) | E::ShuttingDown) => state,
 
@@ -112,7 +127,7 @@ impl Session {
             }
             (S::Verifying, E::Verified(V::Fault)) => turn.refuse(Reply::LoginFault, S::ExpectUser),
 
-            (S::Denying, E::DelayPassed) if self.failures >= rules.failures_max => turn.hang_up(Reply::Denied),
+            (S::Denying, E::DelayPassed) if self.failures >= turn.rules.failures_max => turn.hang_up(Reply::Denied),
             (S::Denying, E::DelayPassed) => turn.refuse(Reply::Denied, S::ExpectUser),
 
             (S::Changing, E::Changed(outcome)) => match outcome {

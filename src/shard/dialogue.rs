@@ -6,7 +6,7 @@ use tracing::{enabled, event};
 
 use super::desk::Desk;
 use crate::model::Tick;
-use crate::proto::{Awaits, ChangeOutcome, Closing, Denial, Effect, Event, Session, Verdict, redacted};
+use crate::proto::{Awaits, ChangeOutcome, Closing, Denial, Effect, Event, Reply, Session, Verdict, redacted};
 use crate::ring::Key;
 use crate::service::{Answer, Request, Ticket};
 use crate::syslog::{ALL_INFO, MAJOR, PROBLEM};
@@ -78,7 +78,9 @@ impl Dialogue {
         while let Some(event) = next.take() {
             self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
             for effect in effects.drain(..) {
-                if let Some(answer) = self.carry_out(key, effect, desk) {
+                if let Effect::Reply(reply) = effect {
+                    self.print(reply, desk);
+                } else if let Some(answer) = self.carry_out(key, effect, desk) {
                     next = Some(self.receive_answer(answer));
                 }
             }
@@ -107,15 +109,20 @@ impl Dialogue {
         }
     }
 
+    fn print(&self, reply: Reply, desk: &mut Desk) {
+        let start = desk.replies.len();
+        reply.print(&desk.listeners[self.listener].rules, &mut desk.replies);
+        if enabled!(target: "PWD", ALL_INFO) {
+            let line = desk.replies[start..].trim_ascii_end().escape_ascii();
+            event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-out: {line}");
+        }
+    }
+
+    /// Carries out one effect. Some answers need no waiting for.
     fn carry_out(&mut self, key: Key, effect: Effect, desk: &mut Desk) -> Option<Answer> {
         match effect {
             Effect::Reply(reply) => {
-                let start = desk.replies.len();
-                reply.print(&desk.listeners[self.listener].rules, &mut desk.replies);
-                if enabled!(target: "PWD", ALL_INFO) {
-                    let line = desk.replies[start..].trim_ascii_end().escape_ascii();
-                    event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-out: {line}");
-                }
+                self.print(reply, desk);
                 None
             }
             Effect::Verify { login, secret } => {
