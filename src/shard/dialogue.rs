@@ -108,7 +108,8 @@ impl Dialogue {
     /// The answer came after the client was gone: only the log hears of it.
     pub(super) fn answer_nobody(&mut self, answer: Answer) {
         let Self { number: session, peer, .. } = *self;
-        let is_dropped = matches!(answer, Answer::Verified(Verdict::Busy) | Answer::Changed(ChangeOutcome::Busy(_)));
+        let is_dropped =
+            matches!(answer, Answer::Verified(Verdict::Busy { .. }) | Answer::Changed(ChangeOutcome::Busy { .. }));
         if is_dropped {
             self.owed = None;
             let subject = self.subject.take().unwrap_or_default();
@@ -157,7 +158,13 @@ impl Dialogue {
     fn ask(&mut self, key: Key, request: Request, desk: &mut Desk) -> Option<Answer> {
         let abandoned = Arc::new(AtomicBool::new(false));
         self.owed = Some(Arc::clone(&abandoned));
-        let ticket = Ticket { session: key.to_bits(), abandoned, mailbox: Arc::clone(&desk.mailbox) };
+        let ticket = Ticket {
+            session: key.to_bits(),
+            abandoned,
+            mailbox: Arc::clone(&desk.mailbox),
+            peer: self.peer.ip(),
+            is_operator: false,
+        };
         desk.service.submit(request, &ticket)
     }
 
@@ -192,7 +199,7 @@ impl Dialogue {
             Verdict::Denied(Denial::Disabled(account)) => {
                 event!(target: "PWD", MAJOR, session, %peer, "login refused: '{account}' may not log in here");
             }
-            Verdict::Busy => {
+            Verdict::Busy { .. } => {
                 event!(target: "PWD", MAJOR, session, %peer, "login of '{login}' put off: the server is busy");
             }
             Verdict::Fault => {
@@ -211,7 +218,7 @@ impl Dialogue {
                 return;
             }
             ChangeOutcome::Conflict => "password not changed: it was changed elsewhere since this login",
-            ChangeOutcome::Busy(_) => "password not changed: the server is busy",
+            ChangeOutcome::Busy { .. } => "password not changed: the server is busy",
             ChangeOutcome::Fault(_) => "password not changed: the store refuses",
             ChangeOutcome::Unknown => "password may or may not have been changed: the commit failed",
         };
