@@ -180,6 +180,7 @@ fn main() -> io::Result<()> {
     let rounds = machine::argument("--rounds", 5.0) as usize;
     let tries = machine::argument("--tries", rounds as f64) as usize;
     let seconds = machine::argument("--seconds", 2.0);
+    let patience = machine::argument("--patience", 10.0);
     let generator = Generator::build(&[GENERATOR_CPU])?;
     let mut record = format!(
         "# The engine against redis\n\n{}. Server on CPU {SERVER_CPU} (one shard), generator on CPU {GENERATOR_CPU}, \
@@ -194,6 +195,7 @@ fn main() -> io::Result<()> {
     with_both(|ours, theirs| {
         for round in 1..=tries {
             for (workload, pairs) in WORKLOADS.iter().zip(&mut pairs) {
+                machine::await_quiet(patience)?;
                 let pair = Pair {
                     ours: ours.measure(&generator, workload, seconds)?,
                     theirs: theirs.measure(&generator, workload, seconds)?,

@@ -116,11 +116,13 @@ fn main() -> io::Result<()> {
     let rounds = machine::argument("--rounds", 3.0) as usize;
     let tries = machine::argument("--tries", rounds as f64) as usize;
     let seconds = machine::argument("--seconds", 5.0);
+    let patience = machine::argument("--patience", 10.0);
     let cpus: Vec<usize> = (0..std::thread::available_parallelism()?.get()).collect();
     let generator = Generator::build(&cpus)?;
     let server = Server::start(&cpus, CLIENTS + 1)?;
     let mut found = Vec::new();
     for round in 1..=tries {
+        machine::await_quiet(patience)?;
         let this = measure(&cpus, &generator, &server, seconds)?;
         println!("round {round}: {:.1} hashes/s alone, ratio {:.3}", this.hashes, this.ratio());
         println!("  changes {}\n  probe   {}", this.changes, this.probe);
