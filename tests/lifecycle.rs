@@ -36,8 +36,8 @@ fn the_first_start_tells_the_postmasters_password_once_and_it_works() {
     let home = Home::new("communigate", FAST);
     let mut program = home.serve();
     let said = program.said();
-    let line = said.lines().find(|line| line.contains("postmaster") && line.contains("password"));
-    let password = line.and_then(|line| line.split_whitespace().last()).unwrap_or_else(|| panic!("not in:\n{said}"));
+    let (_, password) = said.split_once("password: ").unwrap_or_else(|| panic!("no password in:\n{said}"));
+    let password = password.split_whitespace().next().unwrap();
     assert!(logs_in(&home, "postmaster", password), "'{password}' of:\n{said}");
     assert_eq!(program.said().matches(password).count(), 1, "{}", program.said());
     let mode = std::fs::metadata(home.data_path()).unwrap().permissions().mode();
@@ -121,12 +121,10 @@ fn sighup_applies_a_good_file_and_rejects_a_bad_one() {
 #[test]
 fn check_reports_every_problem_with_line_and_field() {
     let home = Home::new("communigate", FAST);
-    let config = home.config_path();
-    let arguments = ["check", "--config", config.to_str().unwrap()];
-    assert!(home.run(&arguments, "").status.success());
+    assert!(home.run(&["check"], "").status.success());
 
     home.configure("channels = -1\nidle_secnds = 3\n\n[argon2id]\nt = 0\n[[listener]]\naddress = \"nowhere\"\n");
-    let output = home.run(&arguments, "");
+    let output = home.run(&["check"], "");
     assert_eq!(output.status.code(), Some(3), "{}", printed(&output));
     for expected in [":1: channels", ":2: idle_secnds", "idle_seconds", ":5: argon2id.t", ":7: listener.address"] {
         assert!(printed(&output).contains(expected), "no '{expected}' in:\n{}", printed(&output));
@@ -142,8 +140,7 @@ fn the_printed_configuration_is_a_good_one() {
     let output = home.run(&["print", "config"], "");
     assert!(output.status.success());
     home.configure(&String::from_utf8(output.stdout).unwrap());
-    let config = home.config_path();
-    let output = home.run(&["check", "--config", config.to_str().unwrap()], "");
+    let output = home.run(&["check"], "");
     assert!(output.status.success(), "{}", printed(&output));
 }
 
@@ -193,8 +190,24 @@ fn offline_commands_say_that_a_server_has_the_store() {
 #[test]
 fn doctor_tells_whether_a_server_can_run() {
     let home = Home::new("communigate", FAST);
-    let config = home.config_path();
-    let output = home.run(&["doctor", "--config", config.to_str().unwrap()], "");
+    let output = home.run(&["doctor"], "");
     assert!(output.status.success(), "{}", printed(&output));
     assert!(printed(&output).contains("io_uring"), "{}", printed(&output));
+}
+
+#[test]
+fn a_forbidden_ring_is_named_in_one_message_that_says_what_to_do() {
+    let home = Home::new("communigate", FAST);
+    // What the filters of containers answer with: EPERM, or ENOSYS.
+    for errno in ["1", "38"] {
+        let output = home.run_without_ring(errno, &["serve"]);
+        assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+        let said = String::from_utf8_lossy(&output.stderr);
+        let messages: Vec<&str> = said.lines().filter(|line| line.contains("io_uring")).collect();
+        let [message] = messages.as_slice() else { panic!("not one message:\n{said}") };
+        assert!(message.contains("seccomp") && message.contains("allow"), "{message}");
+        let output = home.run_without_ring(errno, &["doctor"]);
+        assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+        assert!(printed(&output).contains("seccomp"), "{}", printed(&output));
+    }
 }

@@ -11,7 +11,7 @@ use keyturn::notation::{Dictionary, Timestamp};
 use super::arguments::{AccountCommand, DomainCommand, PasswordArguments};
 use super::data::{Absent, Data, now_unix};
 use super::failure::{Exit, Failure};
-use super::password::NewPassword;
+use super::password::{self, NewPassword};
 use super::settings::Source;
 use super::welcome;
 
@@ -20,24 +20,17 @@ const PAGE_COUNT: usize = 1000;
 
 /// Carries out a command on accounts and returns what to print.
 pub(crate) fn account(action: &AccountCommand, path: &Path, source: &Source) -> Result<String, Failure> {
-    let absent = match action {
-        AccountCommand::Add { .. } => Absent::Create,
-        AccountCommand::Passwd { .. }
-        | AccountCommand::Show { .. }
-        | AccountCommand::Delete { .. }
-        | AccountCommand::List { .. } => Absent::Refuse,
-    };
-    let data = Data::open(path, source, absent)?;
     match action {
-        AccountCommand::Add { name, password } => add(&data, path, name, *password),
-        AccountCommand::Passwd { name, password } => passwd(&data, name, *password),
-        AccountCommand::Show { name } => show(&data, name),
+        AccountCommand::Add { name, password } => add(path, source, name, *password),
+        AccountCommand::Passwd { name, password } => passwd(path, source, name, *password),
+        AccountCommand::Show { name } => show(&Data::open(path, source, Absent::Refuse)?, name),
         AccountCommand::Delete { name } => {
+            let data = Data::open(path, source, Absent::Refuse)?;
             let name = account_name(&data, name)?;
             data.commit(data.directory.delete_account(&name)?)?;
             Ok(format!("{name} deleted\n"))
         }
-        AccountCommand::List { domain } => list(&data, domain.as_deref()),
+        AccountCommand::List { domain } => list(&Data::open(path, source, Absent::Refuse)?, domain.as_deref()),
     }
 }
 
@@ -46,9 +39,11 @@ pub(crate) fn domain(action: &DomainCommand, path: &Path, source: &Source) -> Re
     match action {
         DomainCommand::Add { name } => {
             let name = domain_name(name)?;
-            let data = Data::open(path, source, Absent::Create)?;
-            welcome::found(&data, path)?;
-            data.commit(data.directory.create_domain(&name, now_unix())?)?;
+            let data = Data::open(path, source, Absent::Create { main_domain: Some(&name) })?;
+            let is_new = welcome::found(&data, path)?.is_some();
+            if !(is_new && name == data.config.main_domain) {
+                data.commit(data.directory.create_domain(&name, now_unix())?)?;
+            }
             Ok(format!("{name} added\n"))
         }
         DomainCommand::List => {
@@ -64,8 +59,12 @@ pub(crate) fn domain(action: &DomainCommand, path: &Path, source: &Source) -> Re
     }
 }
 
-fn add(data: &Data, path: &Path, name: &str, arguments: PasswordArguments) -> Result<String, Failure> {
-    let name = account_name(data, name)?;
+fn add(path: &Path, source: &Source, name: &str, arguments: PasswordArguments) -> Result<String, Failure> {
+    let piped = password::piped(arguments)?;
+    let stated = AccountName::parse(name).ok();
+    let main_domain = stated.as_ref().map(AccountName::domain);
+    let data = Data::open(path, source, Absent::Create { main_domain })?;
+    let name = account_name(&data, name)?;
     let is_founded = data.directory.is_founded()?;
     if is_founded {
         // Nobody types a password twice to be told that the name is taken.
@@ -74,24 +73,25 @@ fn add(data: &Data, path: &Path, name: &str, arguments: PasswordArguments) -> Re
             return Err(DirectoryFault::NameTaken(name).into());
         }
     }
-    // The password is had first: when that fails, nothing has been made.
-    let password = NewPassword::obtain(arguments, &name, data.config.live.password_bytes_min)?;
+    let password = NewPassword::obtain(arguments, piped, &name, data.config.live.password_bytes_min)?;
     if name == data.postmaster()? && !is_founded {
         data.found(&password.secret)?;
     } else {
-        welcome::found(data, path)?;
+        welcome::found(&data, path)?;
         let credentials = data.hasher().make(&password.secret, now_unix());
         data.commit(data.directory.create_account(&name, credentials, Dictionary::new())?)?;
     }
     Ok(format!("{name} added\n{}", drawn(&password)))
 }
 
-fn passwd(data: &Data, name: &str, arguments: PasswordArguments) -> Result<String, Failure> {
-    let name = account_name(data, name)?;
+fn passwd(path: &Path, source: &Source, name: &str, arguments: PasswordArguments) -> Result<String, Failure> {
+    let piped = password::piped(arguments)?;
+    let data = Data::open(path, source, Absent::Refuse)?;
+    let name = account_name(&data, name)?;
     if data.directory.account(&name)?.is_none() {
         return Err(no_account(&name));
     }
-    let password = NewPassword::obtain(arguments, &name, data.config.live.password_bytes_min)?;
+    let password = NewPassword::obtain(arguments, piped, &name, data.config.live.password_bytes_min)?;
     let credentials = data.hasher().make(&password.secret, now_unix());
     data.commit(data.directory.set_password(&name, credentials)?)?;
     Ok(format!("{name} has a new password\n{}", drawn(&password)))

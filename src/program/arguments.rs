@@ -39,7 +39,8 @@ Examples:
 
 const ACCOUNT_EXAMPLES: &str = "\
 These commands work on the data directory itself: stop the server that uses it first. A name without
-a domain is completed with the main domain.
+a domain is completed with the main domain. The first account that is added to a new directory names
+its main domain, unless the configuration does.
 
 Examples:
   keyturn account add alice@example.com
@@ -48,7 +49,8 @@ Examples:
   keyturn account list example.com";
 
 const DOMAIN_EXAMPLES: &str = "\
-These commands work on the data directory itself: stop the server that uses it first.
+These commands work on the data directory itself: stop the server that uses it first. The first
+domain that is added to a new directory is its main domain, unless the configuration names one.
 
 Examples:
   keyturn domain add example.com
@@ -96,11 +98,11 @@ Examples:
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Arguments {
     /// Configuration file; without one, safe defaults hold (`keyturn print config` shows them)
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, display_order = 90)]
     pub(crate) config: Option<PathBuf>,
 
     /// Directory of the accounts
-    #[arg(long, value_name = "DIR", global = true, default_value = "keyturn-data")]
+    #[arg(long, value_name = "DIR", global = true, default_value = "keyturn-data", display_order = 91)]
     pub(crate) data: PathBuf,
 
     #[command(flatten)]

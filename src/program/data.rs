@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use keyturn::auth::{Hasher, Recognizer};
 use keyturn::config::Config;
 use keyturn::directory::{Directory, DirectoryFault};
-use keyturn::model::{AccountName, Secret};
+use keyturn::model::{AccountName, DomainName, Secret};
 use keyturn::store::{CommitFault, Embedded, OpenFault, OpenFaultKind, Outcome, ReadFault, Store, Transaction};
 
 use super::failure::{Exit, Failure};
@@ -20,9 +20,12 @@ const STORE_FILE: &str = "accounts.redb";
 
 /// What to do when there is no data directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Absent {
+pub(crate) enum Absent<'a> {
     /// Make one.
-    Create,
+    Create {
+        /// Its main domain, unless the configuration names one.
+        main_domain: Option<&'a DomainName>,
+    },
     /// There is nothing to show then.
     Refuse,
 }
@@ -40,9 +43,12 @@ impl Data {
     /// # Errors
     /// The configuration is wrong or is for another main domain; the directory cannot be made, or
     /// another process uses it.
-    pub(crate) fn open(path: &Path, source: &Source, absent: Absent) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, source: &Source, absent: Absent<'_>) -> Result<Self, Failure> {
         // Mistakes in the file are told before anything is made.
-        let config = source.load(None)?;
+        let config = source.load(match absent {
+            Absent::Create { main_domain } => main_domain,
+            Absent::Refuse => None,
+        })?;
         let shown = path.display();
         if absent == Absent::Refuse && !path.is_dir() {
             let text = "there is no data directory; name the server's with --data, or add an account to make one";

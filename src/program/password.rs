@@ -43,23 +43,34 @@ impl NewPassword {
         Ok(Self { secret: secret(text.as_bytes())?, drawn: Some(text) })
     }
 
-    /// Gets one for `account` in the way that the command line asks for.
+    /// Gets one for `account` in the way that the command line asks for; `piped` is what
+    /// [`piped`] returned.
     ///
     /// # Errors
     /// It breaks a rule; or nobody is there to type it.
     pub(crate) fn obtain(
         arguments: PasswordArguments,
+        piped: Option<Zeroizing<Vec<u8>>>,
         account: &AccountName,
         bytes_min: usize,
     ) -> Result<Self, Failure> {
         if arguments.generate {
             return Self::generate();
         }
-        let text = if arguments.password_stdin { read_line(io::stdin().lock())? } else { ask(account)? };
+        let text = piped.map_or_else(|| ask(account), Ok)?;
         let secret = secret(&text)?;
         check_given_password(account, &secret, bytes_min).map_err(refused)?;
         Ok(Self { secret, drawn: None })
     }
+}
+
+/// Reads what the command line says is on standard input. Whatever else is wrong is told after
+/// that: who writes into the pipe shall find a reader.
+///
+/// # Errors
+/// There is nothing.
+pub(crate) fn piped(arguments: PasswordArguments) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
+    arguments.password_stdin.then(|| read_line(io::stdin().lock())).transpose()
 }
 
 fn refused(refusal: NewPasswordRefusal) -> Failure {

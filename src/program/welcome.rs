@@ -31,16 +31,16 @@ pub(crate) fn found(data: &Data, path: &Path) -> Result<Option<String>, Failure>
     let postmaster = data.postmaster()?;
     let drawn = password.drawn.as_ref().map(|drawn| drawn.as_str()).unwrap_or_default();
     let mut done = format!("data directory set up, main domain {}, administrator {postmaster}", postmaster.domain());
+    // The password is told before it counts: one that nobody could read would lock the
+    // administrator out.
     if Shape::of(&io::stdout()) == Shape::Journal {
-        // First the file: a password nobody could read would lock the administrator out.
         let file = path.join(PASSWORD_FILE);
         keep(&file, drawn).map_err(|fault| Failure::failed(format_args!("{}: {fault}", file.display())))?;
-        data.found(&password.secret)?;
         done = format!("{done}; the password is in {}: change it and delete the file", file.display());
     } else {
-        data.found(&password.secret)?;
-        output::write(told(&postmaster, drawn).as_bytes())?;
+        output::deliver(told(&postmaster, drawn).as_bytes())?;
     }
+    data.found(&password.secret)?;
     Ok(Some(done))
 }
 
@@ -53,16 +53,15 @@ fn keep(path: &Path, password: &str) -> io::Result<()> {
 
 fn told(postmaster: &AccountName, password: &str) -> String {
     let rows = [
-        format!("The main domain is set up, and in it the administrator {postmaster}."),
+        format!("The domain {} is set up, with its administrator.", postmaster.domain()),
         String::new(),
-        format!("    password: {password}"),
+        format!("    {postmaster} password: {password}"),
         String::new(),
-        "It is shown only now. It can be changed like any other password.".to_owned(),
+        "It is shown only now, and can be changed like any other.".to_owned(),
     ];
     let width = rows.iter().map(String::len).max().unwrap_or_default();
-    let edge = format!("+{}+\n", "-".repeat(width + 2));
-    let rows: String = rows.iter().map(|row| format!("| {row:<width$} |\n")).collect();
-    format!("{edge}{rows}{edge}")
+    let rule = "-".repeat(width);
+    format!("{rule}\n{}\n{rule}\n", rows.join("\n"))
 }
 
 #[cfg(test)]
@@ -70,11 +69,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_password_stands_in_a_box() {
+    fn the_password_ends_its_line() {
         let postmaster = AccountName::parse("postmaster@localhost").unwrap();
         let text = told(&postmaster, "abcde-fghij");
-        assert!(text.contains("|     password: abcde-fghij "));
-        let widths: Vec<usize> = text.lines().map(str::len).collect();
-        assert!(widths.iter().all(|width| Some(width) == widths.first()));
+        assert!(text.lines().any(|line| line.trim() == "postmaster@localhost password: abcde-fghij"), "{text}");
+        assert_eq!(text.lines().next(), text.lines().last());
     }
 }

@@ -283,9 +283,11 @@ impl Connection {
         }
     }
 
-    /// A receive has ended for good.
-    pub(super) fn stop_receiving(&mut self) {
-        self.receiving = Receiving::Nothing;
+    /// A receive has completed, for the last time unless it is still armed.
+    pub(super) fn note_receive(&mut self, armed: bool) {
+        if !armed {
+            self.receiving = Receiving::Nothing;
+        }
     }
 
     /// A send has ended: `Ok` says how many bytes the kernel took.

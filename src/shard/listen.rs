@@ -17,15 +17,27 @@ pub(super) fn open(address: SocketAddr) -> Result<(OwnedFd, SocketAddr), ListenF
     open_socket(address).map_err(|errno| ListenFault { address, errno })
 }
 
-fn open_socket(address: SocketAddr) -> Result<(OwnedFd, SocketAddr), Errno> {
+/// Makes sure that nobody else listens on `address`. Sharing it among the shards would also share
+/// it, silently, with another server of the same user.
+pub(super) fn check_free(address: SocketAddr) -> Result<(), ListenFault> {
+    let bind_alone = || bind(&make_socket(address)?, &address);
+    bind_alone().map_err(|errno| ListenFault { address, errno })
+}
+
+fn make_socket(address: SocketAddr) -> Result<OwnedFd, Errno> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    sockopt::set_socket_reuseport(&socket, true)?;
     if address.is_ipv6() {
         // `[::]` and `0.0.0.0` are two listeners here, as the configuration says.
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
+    Ok(socket)
+}
+
+fn open_socket(address: SocketAddr) -> Result<(OwnedFd, SocketAddr), Errno> {
+    let socket = make_socket(address)?;
+    sockopt::set_socket_reuseport(&socket, true)?;
     // Connections inherit it. A reply is sent whole; holding back the next one until the peer has
     // acknowledged the last (RFC 896) would only add 40 ms.
     sockopt::set_tcp_nodelay(&socket, true)?;
@@ -73,6 +85,7 @@ mod tests {
     fn several_listeners_share_a_port_and_a_stranger_is_named() {
         let (_first, address) = open("127.0.0.1:0".parse().unwrap()).unwrap();
         assert!(open(address).is_ok());
+        assert!(check_free(address).is_err(), "another server must not share it unnoticed");
         let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let fault = open(stranger.local_addr().unwrap()).unwrap_err();
         assert!(fault.to_string().contains("another program has this port"), "{fault}");

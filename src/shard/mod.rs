@@ -200,6 +200,9 @@ fn open_doors(config: &Config, count: usize) -> Result<(Vec<SocketAddr>, Vec<Vec
     let mut doors: Vec<Vec<Door>> = (0..count).map(|_| Vec::new()).collect();
     for listener in &config.listeners {
         let mut address = listener.address;
+        if config.live.channels > 0 {
+            listen::check_free(address).map_err(StartFault::Listen)?;
+        }
         for doors in &mut doors {
             let mut door = Door::new(address);
             if config.live.channels > 0 {

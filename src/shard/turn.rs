@@ -231,38 +231,32 @@ impl Shard {
     }
 
     fn received(&mut self, key: Key, result: Received, armed: bool) {
-        let mut spent = None;
-        let spent_buffer = &mut spent;
-        // Taken by the closure when the connection exists; a late buffer is only given back.
-        let mut result = Some(result);
-        let waiting = &mut result;
-        self.move_connection(key, |connection, ring, desk| {
-            if !armed {
-                connection.stop_receiving();
+        match result {
+            Received::Data(buffer) => {
+                self.move_connection(key, |connection, ring, desk| {
+                    connection.note_receive(armed);
+                    connection.take_in(ring.incoming.bytes(&buffer), desk)
+                });
+                // Also when the connection is gone: the buffer is the ring's.
+                self.ring.incoming.give_back(buffer);
             }
-            match waiting.take() {
-                Some(Received::Data(buffer)) => {
-                    let after = connection.take_in(ring.incoming.bytes(&buffer), desk);
-                    *spent_buffer = Some(buffer);
-                    after
-                }
-                Some(Received::End) => connection.end_input(desk),
-                Some(Received::Broken(fault)) => {
-                    let (session, peer) = connection.dialogue().name();
-                    event!(target: "PWD", PROBLEM, session, %peer, "read failed: {fault}");
-                    connection.hang_up();
-                    After::Rest
-                }
-                // The next receive is armed as the connection settles: it is submitted after the
-                // buffers have been given back.
-                Some(Received::NoBuffer | Received::Cancelled) | None => After::Rest,
-            }
-        });
-        if let Some(Received::Data(buffer)) = result {
-            spent = Some(buffer);
-        }
-        if let Some(buffer) = spent {
-            self.ring.incoming.give_back(buffer);
+            Received::End => self.move_connection(key, |connection, _, desk| {
+                connection.note_receive(armed);
+                connection.end_input(desk)
+            }),
+            Received::Broken(fault) => self.move_connection(key, |connection, _, _| {
+                let (session, peer) = connection.dialogue().name();
+                event!(target: "PWD", PROBLEM, session, %peer, "read failed: {fault}");
+                connection.note_receive(armed);
+                connection.hang_up();
+                After::Rest
+            }),
+            // The next receive is armed as the connection settles, and submitted after the buffers
+            // have been given back.
+            Received::NoBuffer | Received::Cancelled => self.move_connection(key, |connection, _, _| {
+                connection.note_receive(armed);
+                After::Rest
+            }),
         }
     }
 

@@ -40,7 +40,7 @@ impl Home {
         std::fs::write(self.config_path(), text).unwrap();
     }
 
-    pub(crate) fn config_path(&self) -> PathBuf {
+    fn config_path(&self) -> PathBuf {
         self.folder.path().join("keyturn.toml")
     }
 
@@ -67,8 +67,7 @@ impl Home {
 
     /// Starts the server and returns at once.
     pub(crate) fn spawn(&self) -> Program {
-        let mut command = self.command(&["serve"]);
-        Program::new(command.arg("--config").arg(self.config_path()))
+        Program::new(&mut self.command(&["serve"]), self.address)
     }
 
     /// Runs another of the program's commands on this place, with `input` for it to read.
@@ -76,8 +75,18 @@ impl Home {
         let mut command = self.command(arguments);
         let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        // It may have ended without reading.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
         child.wait_with_output().unwrap()
+    }
+
+    /// Runs a command where io_uring_setup fails with this error.
+    pub(crate) fn run_without_ring(&self, errno: &str, arguments: &[&str]) -> Output {
+        let command = self.command(arguments);
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/world/without_ring.pl");
+        let mut filtered = Command::new("perl");
+        filtered.current_dir(self.folder.path()).arg(script).arg(errno).arg(command.get_program());
+        filtered.args(command.get_args()).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Adds an account.
@@ -89,7 +98,7 @@ impl Home {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyturn"));
         command.current_dir(self.folder.path()).args(arguments);
-        command.arg("--data").arg(self.data_path());
+        command.arg("--config").arg(self.config_path()).arg("--data").arg(self.data_path());
         command
     }
 }
@@ -97,12 +106,13 @@ impl Home {
 /// A server process; killed when dropped.
 pub(crate) struct Program {
     child: Child,
+    address: SocketAddr,
     lines: Receiver<String>,
     heard: Vec<String>,
 }
 
 impl Program {
-    fn new(command: &mut Command) -> Self {
+    fn new(command: &mut Command, address: SocketAddr) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let pipes: [Box<dyn Read + Send>; 2] =
@@ -116,7 +126,7 @@ impl Program {
                 }
             });
         }
-        Self { child, lines, heard: Vec::new() }
+        Self { child, address, lines, heard: Vec::new() }
     }
 
     /// Sends a signal.
@@ -125,10 +135,17 @@ impl Program {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Kills it, at once.
+    /// Kills it, at once, and returns when nothing is left of it.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        // The kernel takes rings apart behind a dead process; until then they hold its listeners,
+        // which would get, and reset, connections meant for the next server.
+        let begun = Instant::now();
+        while is_listened_at(self.address) {
+            assert!(begun.elapsed() < PATIENCE, "a dead server listens");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Returns when it has ended by itself.
@@ -171,6 +188,16 @@ impl Drop for Program {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Whether any process, or what is left of one, listens there.
+fn is_listened_at(address: SocketAddr) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let (port, listening) = (format!(":{:04X}", address.port()), "0A");
+    table.lines().skip(1).any(|row| {
+        let columns: Vec<&str> = row.split_whitespace().collect();
+        columns[1].ends_with(&port) && columns[3] == listening
+    })
 }
 
 /// A port that nobody uses now.
