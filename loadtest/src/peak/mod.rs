@@ -157,9 +157,11 @@ impl Options {
     fn probe(&self, login: Option<&Login>, meter: impl FnOnce() -> Meter, report: &mut Report) -> io::Result<Meter> {
         let (sockets, reply) = self.connect(login)?;
         let mut meter = meter();
-        let lateness = probe::run(sockets, self.protocol.no_operation(), &reply, self.rate, &mut meter)?;
+        let aside = probe::run(sockets, self.protocol.no_operation(), &reply, self.rate, &mut meter)?;
         report.count("rate", self.rate);
-        meter::add_latency(report, ["late_p50_us", "late_p99_us", "late_p999_us", "late_max_us"], &lateness);
+        meter::add_latency(report, ["late_p50_us", "late_p99_us", "late_p999_us", "late_max_us"], &aside.late);
+        let names = ["sent_p50_us", "sent_p99_us", "sent_p999_us", "sent_max_us"];
+        meter::add_latency(report, names, &aside.from_sent);
         Ok(meter)
     }
 
