@@ -11,5 +11,6 @@ mod differential;
 mod durability;
 mod house;
 mod lifecycle;
+mod pressure;
 mod transcript;
 mod world;

@@ -14,7 +14,8 @@ use crate::process::{Running, spawn_on};
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 const BINARY: &str = env!("CARGO_BIN_EXE_keyturn");
-const DOMAIN: &str = "bench.example";
+/// Where they live.
+pub(crate) const DOMAIN: &str = "bench.example";
 const CHANNELS: usize = 20_000;
 
 /// A running server, ended and forgotten when dropped.

@@ -195,6 +195,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX};
 
     /// The errors of `text`, as an operator sees them.
     fn check(text: &str, errors: &[&str]) {
@@ -291,8 +292,11 @@ mod tests {
 
     #[test]
     fn what_one_hash_may_cost_is_limited() {
-        check("[argon2id]\nt = 5\nm_kib = 1048576", &["line 2: argon2id.t: must be 1 to 4, not 5"]);
         check("[argon2id]\nm_kib = 1048577", &["line 2: argon2id.m_kib: must be 8 to 1048576, not 1048577"]);
+        let t_max = ARGON2ID_KIB_WRITTEN_MAX / u64::from(ARGON2ID_M_KIB_MAX);
+        let file = |t: u64| format!("[argon2id]\nt = {t}\nm_kib = {ARGON2ID_M_KIB_MAX}");
+        assert!(Config::parse(&file(t_max)).is_ok());
+        check(&file(t_max + 1), &["line 2: argon2id.t: must be 1 to 4, not 5"]);
     }
 
     #[test]

@@ -98,11 +98,11 @@ Examples:
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub(crate) struct Arguments {
     /// Configuration file; without one, safe defaults hold (`keyturn print config` shows them)
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, display_order = 90)]
     pub(crate) config: Option<PathBuf>,
 
     /// Directory of the accounts
-    #[arg(long, value_name = "DIR", global = true, default_value = "keyturn-data")]
+    #[arg(long, value_name = "DIR", global = true, default_value = "keyturn-data", display_order = 91)]
     pub(crate) data: PathBuf,
 
     #[command(flatten)]

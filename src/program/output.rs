@@ -9,11 +9,26 @@ use super::failure::Failure;
 /// # Errors
 /// The output could not be written.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(fault) if fault.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format_args!("the output cannot be written: {fault}")))
-        }
+    match write_all(bytes) {
+        Err(fault) if fault.kind() != ErrorKind::BrokenPipe => Err(unwritten(&fault)),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Writes to standard output what must arrive.
+///
+/// # Errors
+/// The output could not be written.
+pub(crate) fn deliver(bytes: &[u8]) -> Result<(), Failure> {
+    write_all(bytes).map_err(|fault| unwritten(&fault))
+}
+
+fn write_all(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+fn unwritten(fault: &io::Error) -> Failure {
+    Failure::failed(format_args!("the output cannot be written: {fault}"))
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use keyturn::auth::Recognizer;
 use keyturn::config::Config;
@@ -22,6 +23,10 @@ use super::data::{Absent, Data};
 use super::failure::{Exit, Failure};
 use super::settings::Source;
 use super::welcome;
+
+/// A signal to stop that follows another so closely is the same one: timeout(1), for example,
+/// sends it to the process and to its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
 /// Serves until a signal says to stop.
 ///
@@ -53,7 +58,8 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
         password_bytes_min: config.live.password_bytes_min,
     };
     let service = Service::start(data.directory.clone(), Arc::clone(&data.store), Recognizer::new(), settings);
-    let server = match Server::start(config, &service, &Clock::new()) {
+    let clock = Clock::new();
+    let server = match Server::start(config, &service, &clock) {
         Ok(server) => server,
         Err(fault) => {
             service.stop();
@@ -73,7 +79,7 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
     event!(target: "SYSTEM", MAJOR, "keyturn is stopping, {} sessions", server.sessions());
     thread::scope(|scope| {
         let handle = signals.handle();
-        scope.spawn(|| cut_short(signals, log));
+        scope.spawn(|| cut_short(signals, log, &clock));
         server.stop();
         service.stop();
         handle.close();
@@ -83,8 +89,10 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
 }
 
 /// Ends the process at a second signal to stop; returns when `signals` is closed.
-fn cut_short(signals: &mut Signals, log: &Log) {
-    if signals.forever().any(|signal| [SIGTERM, SIGINT].contains(&signal)) {
+fn cut_short(signals: &mut Signals, log: &Log, clock: &Clock) {
+    let first = clock.now();
+    let is_second = |signal| [SIGTERM, SIGINT].contains(&signal) && clock.now().since(first) > SAME_SIGNAL;
+    if signals.forever().any(is_second) {
         event!(target: "SYSTEM", FAILURE, "stopped at once by a second signal; sessions were cut off");
         log.sink.flush();
         std::process::exit(Exit::CutShort.code().into());

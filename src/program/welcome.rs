@@ -31,16 +31,16 @@ pub(crate) fn found(data: &Data, path: &Path) -> Result<Option<String>, Failure>
     let postmaster = data.postmaster()?;
     let drawn = password.drawn.as_ref().map(|drawn| drawn.as_str()).unwrap_or_default();
     let mut done = format!("data directory set up, main domain {}, administrator {postmaster}", postmaster.domain());
+    // The password is told before it counts: one that nobody could read would lock the
+    // administrator out.
     if Shape::of(&io::stdout()) == Shape::Journal {
-        // First the file: a password nobody could read would lock the administrator out.
         let file = path.join(PASSWORD_FILE);
         keep(&file, drawn).map_err(|fault| Failure::failed(format_args!("{}: {fault}", file.display())))?;
-        data.found(&password.secret)?;
         done = format!("{done}; the password is in {}: change it and delete the file", file.display());
     } else {
-        data.found(&password.secret)?;
-        output::write(told(&postmaster, drawn).as_bytes())?;
+        output::deliver(told(&postmaster, drawn).as_bytes())?;
     }
+    data.found(&password.secret)?;
     Ok(Some(done))
 }
 
@@ -55,7 +55,7 @@ fn told(postmaster: &AccountName, password: &str) -> String {
     let rows = [
         format!("The domain {} is set up, with its administrator.", postmaster.domain()),
         String::new(),
-        format!("    password of {postmaster}: {password}"),
+        format!("    {postmaster} password: {password}"),
         String::new(),
         "It is shown only now, and can be changed like any other.".to_owned(),
     ];
@@ -72,7 +72,7 @@ mod tests {
     fn the_password_ends_its_line() {
         let postmaster = AccountName::parse("postmaster@localhost").unwrap();
         let text = told(&postmaster, "abcde-fghij");
-        assert!(text.lines().any(|line| line.trim() == "password of postmaster@localhost: abcde-fghij"), "{text}");
+        assert!(text.lines().any(|line| line.trim() == "postmaster@localhost password: abcde-fghij"), "{text}");
         assert_eq!(text.lines().next(), text.lines().last());
     }
 }

@@ -129,6 +129,12 @@ impl World {
     pub(crate) fn advance(&mut self, by: Duration, clients: &[SocketAddr]) {
         self.start();
         await_reading(clients);
+        self.turn_clock(by);
+    }
+
+    /// Turns the clock forward at once.
+    pub(crate) fn turn_clock(&mut self, by: Duration) {
+        self.start();
         let running = self.running.as_ref().unwrap();
         running.clock.turn_forward(by);
         running.server.wake();

@@ -80,6 +80,15 @@ impl Home {
         child.wait_with_output().unwrap()
     }
 
+    /// Runs a command where io_uring_setup fails with this error.
+    pub(crate) fn run_without_ring(&self, errno: &str, arguments: &[&str]) -> Output {
+        let command = self.command(arguments);
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/world/without_ring.pl");
+        let mut filtered = Command::new("perl");
+        filtered.current_dir(self.folder.path()).arg(script).arg(errno).arg(command.get_program());
+        filtered.args(command.get_args()).stdin(Stdio::null()).output().unwrap()
+    }
+
     /// Adds an account.
     pub(crate) fn add_account(&self, name: &str, password: &str) {
         let output = self.run(&["account", "add", name, "--password-stdin"], &format!("{password}\n"));
