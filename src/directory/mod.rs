@@ -44,6 +44,12 @@ impl Directory {
         Self { store, main_domain }
     }
 
+    /// Where a bare login name belongs when nothing else is said.
+    #[must_use]
+    pub fn main_domain(&self) -> &DomainName {
+        &self.main_domain
+    }
+
     /// The main domain that the directory in `store` was founded with; `None` before that.
     ///
     /// # Errors

@@ -22,14 +22,40 @@ const VERBS: [(Verb, &str); 7] = [
     (Verb::Quit, "QUIT"),
 ];
 
-/// Cuts `line` at its first SP. `None`: no such verb, or no SP.
-fn split(line: &[u8]) -> (Option<(Verb, &'static str)>, Option<&[u8]>) {
-    let (word, argument) = match line.iter().position(|&byte| byte == b' ') {
-        Some(end) => (&line[..end], Some(&line[end + 1..])),
-        None => (line, None),
-    };
-    let verb = VERBS.iter().find(|(_, name)| word.eq_ignore_ascii_case(name.as_bytes()));
-    (verb.copied(), argument)
+/// Bytes of the longest verb.
+const VERB_BYTES_MAX: usize = 7;
+
+/// The verbs as [`fold`] packs them, in the order of [`VERBS`].
+const FOLDED: [u64; VERBS.len()] = {
+    let mut folded = [0; VERBS.len()];
+    let mut index = 0;
+    while index < VERBS.len() {
+        folded[index] = fold(VERBS[index].1.as_bytes()).0;
+        index += 1;
+    }
+    folded
+};
+
+/// Packs the first word of `line` into a machine word, in upper case and behind a one that marks
+/// its length, so that the table of verbs is searched with one comparison for each. Also returns
+/// how many bytes were packed: never more than one beyond the longest verb.
+const fn fold(line: &[u8]) -> (u64, usize) {
+    let mut folded = 1;
+    let mut bytes = 0;
+    while bytes < line.len() && bytes <= VERB_BYTES_MAX && line[bytes] != b' ' {
+        folded = folded << 8 | line[bytes].to_ascii_uppercase() as u64;
+        bytes += 1;
+    }
+    (folded, bytes)
+}
+
+/// Finds the verb, and what follows it and one SP, if anything does. `None`: no such verb.
+fn split(line: &[u8]) -> Option<(Verb, &'static str, Option<&[u8]>)> {
+    let (folded, bytes) = fold(line);
+    let is_verb = |&verb: &u64| verb == folded && bytes <= VERB_BYTES_MAX;
+    let index = FOLDED.iter().position(is_verb)?;
+    let (verb, name) = VERBS[index];
+    Some((verb, name, line.get(bytes + 1..)))
 }
 
 /// A command line that makes sense.
@@ -86,8 +112,7 @@ impl Command {
     /// [`CommandFault`] says what is wrong with it.
     pub fn parse(line: &[u8]) -> Result<Self, CommandFault> {
         use CommandFault as Fault;
-        let (verb, argument) = split(line);
-        let Some((verb, _)) = verb else { return Err(Fault::UnknownVerb) };
+        let (verb, _, argument) = split(line).ok_or(Fault::UnknownVerb)?;
         let argument = argument.unwrap_or_default();
         match verb {
             Verb::User if argument.is_empty() => Err(Fault::NameMissing),
@@ -113,13 +138,13 @@ impl Command {
 #[must_use]
 pub fn redacted(line: &[u8]) -> String {
     match split(line) {
-        (None, _) => format!("({} bytes)", line.len()),
-        (Some((_, name)), None) => name.to_owned(),
-        (Some((Verb::User, name)), Some(argument)) => match LoginName::new(argument) {
+        None => format!("({} bytes)", line.len()),
+        Some((_, name, None)) => name.to_owned(),
+        Some((Verb::User, name, Some(argument))) => match LoginName::new(argument) {
             Some(login) => format!("{name} {login}"),
             None => format!("{name} ({} bytes)", argument.len()),
         },
-        (Some((_, name)), Some(_)) => format!("{name} ***"),
+        Some((_, name, Some(_))) => format!("{name} ***"),
     }
 }
 
@@ -154,6 +179,9 @@ mod tests {
             ("", "UnknownVerb"),
             (" QUIT", "UnknownVerb"),
             ("QUITS", "UnknownVerb"),
+            ("\0QUIT", "UnknownVerb"),
+            ("\x01NEWPASS x", "UnknownVerb"),
+            ("NEWPASSES x", "UnknownVerb"),
             ("PASS\tx", "UnknownVerb"),
         ] {
             assert_eq!(show(line.as_bytes()), command, "{line:?}");
