@@ -44,6 +44,12 @@ impl Directory {
         Self { store, main_domain }
     }
 
+    /// Where a bare login name belongs when nothing else is said.
+    #[must_use]
+    pub fn main_domain(&self) -> &DomainName {
+        &self.main_domain
+    }
+
     /// The main domain that the directory in `store` was founded with; `None` before that.
     ///
     /// # Errors
@@ -94,6 +100,16 @@ impl Directory {
     pub fn change_password(&self, account: &Account, credentials: Credentials) -> Transaction {
         let mut record = account.to_record(credentials);
         record.password_revision += 1;
+        replace(keys::account(&account.name), account.revision, record.encode())
+    }
+
+    /// What to commit to keep the password of `account` in another way, provided that nothing
+    /// about it has changed since it was read. It is no change of the password: when that was
+    /// changed last stays as it was, and so does `password_revision`, so that proofs remain valid.
+    #[must_use]
+    pub fn upgrade_password(&self, account: &Account, credentials: Credentials) -> Transaction {
+        let Credentials { changed_at, change_id, .. } = account.credentials;
+        let record = account.to_record(Credentials { changed_at, change_id, ..credentials });
         replace(keys::account(&account.name), account.revision, record.encode())
     }
 

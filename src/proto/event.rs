@@ -59,8 +59,11 @@ pub enum Verdict {
     Accepted(Box<Authenticated>),
     /// It is not, for a reason the client never learns.
     Denied(Denial),
-    /// The work could not be queued; the client may try again.
-    Busy,
+    /// There is too much other work.
+    Busy {
+        /// When the client may try again.
+        retry_after_s: u32,
+    },
     /// The store could not be read.
     Fault,
 }
@@ -85,8 +88,13 @@ pub enum ChangeOutcome {
     Refused(Box<Authenticated>, NewPasswordRefusal),
     /// The password was changed elsewhere since this session proved it; nothing was changed.
     Conflict,
-    /// The work could not be queued; nothing was changed.
-    Busy(Box<Authenticated>),
+    /// There is too much other work; nothing was changed.
+    Busy {
+        /// What the session had before.
+        proof: Box<Authenticated>,
+        /// When the client may try again.
+        retry_after_s: u32,
+    },
     /// The store refused or could not be read; nothing was changed.
     Fault(Box<Authenticated>),
     /// The commit failed half way: the password may or may not have been changed.

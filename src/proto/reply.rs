@@ -41,12 +41,18 @@ pub enum Reply {
     NewPasswordRefused(NewPasswordRefusal),
     /// The password is no longer the one the session proved.
     ChangedElsewhere,
-    /// The login could not be queued.
-    LoginBusy,
+    /// The login could not be taken on.
+    LoginBusy {
+        /// When to try again.
+        retry_after_s: u32,
+    },
     /// The login failed for no fault of the client's.
     LoginFault,
-    /// The change could not be queued.
-    ChangeBusy,
+    /// The change could not be taken on.
+    ChangeBusy {
+        /// When to try again.
+        retry_after_s: u32,
+    },
     /// The change failed for no fault of the client's; nothing was changed.
     ChangeFault,
     /// Nobody knows whether the password was changed.
@@ -59,12 +65,15 @@ pub enum Reply {
     ShuttingDown,
 }
 
+/// The unit of times, after its number.
+const SECONDS: &str = " seconds";
+
 /// What is said in each dialect: code and text. `count`, if any, follows the text, and its unit
 /// follows that.
 struct Row<'a> {
     communigate: (&'static str, &'a str),
     poppassd: (&'static str, &'a str),
-    count: Option<(usize, &'static str)>,
+    count: Option<(u64, &'static str)>,
 }
 
 const fn success<'a>(communigate: &'a str, poppassd: &'a str) -> Row<'a> {
@@ -83,9 +92,9 @@ impl Reply {
     /// 501 general error, 510 no right to, 515 login failed (and nothing else: a client repeats
     /// its login until it sees 200 or 515). Texts avoid `, : ' / ( )` there, on which one client
     /// library throws; the one exception is the phrase `login OK, proceed`, which it knows.
-    fn row(self, rules: &Rules) -> Row<'_> {
+    fn row<'a>(&self, rules: &'a Rules) -> Row<'a> {
         use {CommandFault as Fault, NewPasswordRefusal as Refusal};
-        match self {
+        match *self {
             Self::Greeting => success(&rules.greeting, &rules.greeting),
             Self::SendPass => Row {
                 communigate: ("300", "please send the PASS"),
@@ -117,9 +126,10 @@ impl Reply {
             Self::ApopNotEnabled => failure("500", "APOP is not enabled here - send USER and PASS"),
             Self::LineTooLong => failure("500", "command line must have at most 4096 bytes - closing"),
 
-            Self::NewPasswordRefused(Refusal::TooShort { bytes_min }) => {
-                Row { count: Some((bytes_min, " characters")), ..failure("501", "new password must have at least ") }
-            }
+            Self::NewPasswordRefused(Refusal::TooShort { bytes_min }) => Row {
+                count: Some((bytes_min as u64, " characters")),
+                ..failure("501", "new password must have at least ")
+            },
             Self::NewPasswordRefused(Refusal::SameAsOld) => failure("501", "new password must differ from the old one"),
             Self::NewPasswordRefused(Refusal::SameAsName) => {
                 failure("501", "new password must differ from the account name")
@@ -128,9 +138,14 @@ impl Reply {
                 failure("510", "this account may not change its password - ask the administrator")
             }
             Self::ChangedElsewhere => failure("501", "password was changed elsewhere - log in again"),
-            Self::LoginBusy => failure("501", "server is busy - try again later"),
+            Self::LoginBusy { retry_after_s } => {
+                Row { count: Some((retry_after_s.into(), SECONDS)), ..failure("501", "server is busy - try again in ") }
+            }
             Self::LoginFault => failure("501", "server error - try again later"),
-            Self::ChangeBusy => failure("501", "server is busy - password not changed - try again later"),
+            Self::ChangeBusy { retry_after_s } => Row {
+                count: Some((retry_after_s.into(), SECONDS)),
+                ..failure("501", "server is busy - password not changed - try again in ")
+            },
             Self::ChangeFault => failure("501", "server error - password not changed - try again later"),
             Self::ChangeUnknown => failure(
                 "501",
@@ -149,7 +164,7 @@ impl Reply {
 
     /// Appends the reply line: three digits, a space, a text, CR LF; ASCII, at most
     /// [`REPLY_BYTES_MAX`] bytes. Nothing a client sent is ever in it.
-    pub fn print(self, rules: &Rules, out: &mut Vec<u8>) {
+    pub fn print(&self, rules: &Rules, out: &mut Vec<u8>) {
         let start = out.len();
         let row = self.row(rules);
         let (code, text) = match rules.dialect {
@@ -216,9 +231,9 @@ pub(super) mod tests {
         Reply::NewPasswordRefused(NewPasswordRefusal::SameAsName),
         Reply::NewPasswordRefused(NewPasswordRefusal::NotAllowed),
         Reply::ChangedElsewhere,
-        Reply::LoginBusy,
+        Reply::LoginBusy { retry_after_s: u32::MAX },
         Reply::LoginFault,
-        Reply::ChangeBusy,
+        Reply::ChangeBusy { retry_after_s: u32::MAX },
         Reply::ChangeFault,
         Reply::ChangeUnknown,
         Reply::LineTooLong,

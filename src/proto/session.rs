@@ -85,6 +85,7 @@ impl Session {
     ///
     /// # Panics
     /// When an answer arrives that was not asked for, or a line that was not awaited.
+    #[inline]
     pub fn step(&mut self, event: Event<'_>, rules: &Rules, effects: &mut Effects) {
         let mut turn = Turn { rules, effects };
         match (event, self.awaits()) {
@@ -122,7 +123,9 @@ impl Session {
                 self.failures = self.failures.saturating_add(1);
                 turn.ask(Effect::Delay, S::Denying)
             }
-            (S::Verifying, E::Verified(V::Busy)) => turn.refuse(Reply::LoginBusy, S::ExpectUser),
+            (S::Verifying, E::Verified(V::Busy { retry_after_s })) => {
+                turn.refuse(Reply::LoginBusy { retry_after_s }, S::ExpectUser)
+            }
             (S::Verifying, E::Verified(V::Fault)) => turn.refuse(Reply::LoginFault, S::ExpectUser),
 
             (S::Denying, E::DelayPassed) if self.failures >= turn.rules.failures_max => turn.hang_up(Reply::Denied),
@@ -132,7 +135,9 @@ impl Session {
                 O::Changed(proof) => turn.say(Reply::PasswordChanged, S::ExpectNewPass { proof }),
                 O::Refused(proof, why) => turn.refuse(Reply::NewPasswordRefused(why), S::ExpectNewPass { proof }),
                 O::Conflict => turn.refuse(Reply::ChangedElsewhere, S::ExpectUser),
-                O::Busy(proof) => turn.refuse(Reply::ChangeBusy, S::ExpectNewPass { proof }),
+                O::Busy { proof, retry_after_s } => {
+                    turn.refuse(Reply::ChangeBusy { retry_after_s }, S::ExpectNewPass { proof })
+                }
                 O::Fault(proof) => turn.refuse(Reply::ChangeFault, S::ExpectNewPass { proof }),
                 O::Unknown => turn.hang_up(Reply::ChangeUnknown),
             },
@@ -344,7 +349,9 @@ mod tests {
     #[test]
     fn a_login_that_could_not_be_checked_is_no_failure_of_the_client() {
         for (dialect, then) in DIALECTS {
-            for (verdict, reply) in [(Verdict::Busy, "LoginBusy"), (Verdict::Fault, "LoginFault")] {
+            for (verdict, reply) in
+                [(Verdict::Busy { retry_after_s: 7 }, "LoginBusy { retry_after_s: 7 }"), (Verdict::Fault, "LoginFault")]
+            {
                 let mut play = Play::new(dialect);
                 play.lines(&["USER alice", "PASS old"]);
                 assert_eq!(play.tell(Event::Verified(verdict)), format!("{reply}{then}"));
@@ -360,7 +367,7 @@ mod tests {
         for (dialect, then) in DIALECTS {
             for (outcome, reply) in [
                 (ChangeOutcome::Refused(proof(), too_short()), refused),
-                (ChangeOutcome::Busy(proof()), "ChangeBusy"),
+                (ChangeOutcome::Busy { proof: proof(), retry_after_s: 7 }, "ChangeBusy { retry_after_s: 7 }"),
                 (ChangeOutcome::Fault(proof()), "ChangeFault"),
             ] {
                 let mut play = Play::logged_in(dialect);
@@ -520,7 +527,7 @@ mod tests {
     fn verdict(pick: u8) -> Verdict {
         match pick % 5 {
             0 => Verdict::Denied(Denial::UnknownAccount),
-            1 => Verdict::Busy,
+            1 => Verdict::Busy { retry_after_s: 1 },
             2 => Verdict::Fault,
             _ => Verdict::Accepted(proof()),
         }
@@ -530,7 +537,7 @@ mod tests {
         match pick % 8 {
             0 => ChangeOutcome::Unknown,
             1 => ChangeOutcome::Conflict,
-            2 => ChangeOutcome::Busy(proof()),
+            2 => ChangeOutcome::Busy { proof: proof(), retry_after_s: 1 },
             3 => ChangeOutcome::Fault(proof()),
             4 => ChangeOutcome::Refused(proof(), NewPasswordRefusal::SameAsOld),
             _ => ChangeOutcome::Changed(proof()),

@@ -18,7 +18,7 @@ use crate::store::{CommitFault, Outcome, Store, Transaction};
 
 use super::accounts::{Accounts, Unreadable};
 use super::counters::{Count, Counters};
-use super::{Answer, Ticket};
+use super::{Answer, RETRY_AFTER_S, Ticket};
 
 /// Changes that wait for the committer before the workers do: several groups.
 pub(super) const CHANGES_WAITING_MAX: usize = 1024;
@@ -125,7 +125,7 @@ impl Committer {
                 if !account.may_log_in() || !account.may_change_password() {
                     ChangeOutcome::Refused(change.proof, NewPasswordRefusal::NotAllowed)
                 } else if change.attempts == ATTEMPTS_MAX {
-                    ChangeOutcome::Busy(change.proof)
+                    ChangeOutcome::Busy { proof: change.proof, retry_after_s: RETRY_AFTER_S }
                 } else {
                     change.attempts += 1;
                     change.transaction = self.accounts.change_password(&account, change.credentials.clone());
@@ -225,7 +225,7 @@ mod tests {
         let change = prepared(&world, 1, "new secret");
         world.store.lose_races(true);
         let outcomes = commit(&world, vec![change]);
-        let [ChangeOutcome::Busy(proof)] = &outcomes[..] else { panic!("{outcomes:?}") };
+        let [ChangeOutcome::Busy { proof, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
         assert_eq!(proof.password_revision(), world.proof().password_revision());
     }
 

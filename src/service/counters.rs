@@ -9,11 +9,14 @@ use crate::proto::{ChangeOutcome, Denial, Verdict};
 
 use super::Answer;
 
-/// Something that is counted. All but [`Count::Waiting`] and [`Count::WaitedMsMax`] only grow.
+/// Something that is counted. All but [`Count::Waiting`], [`Count::JobUs`] and
+/// [`Count::WaitedMsMax`] only grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Count {
     /// Jobs in the queue now.
     Waiting,
+    /// How long a job takes at present, in microseconds.
+    JobUs,
     /// Jobs that a worker began.
     Begun,
     /// Milliseconds all begun jobs waited, together.
@@ -44,8 +47,10 @@ pub enum Count {
     NotAllowed,
     /// Changes that met another change of the same password.
     Conflict,
-    /// Requests turned away because of the work before them.
+    /// Requests refused at once because of the work before them.
     Busy,
+    /// Jobs turned away after waiting: their time ran out, or somebody with less waiting came.
+    Displaced,
     /// Requests that failed with the store, nothing changed.
     Fault,
     /// Changes of which nobody knows whether they happened.
@@ -58,8 +63,9 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order they are printed.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Waiting,
+        Self::JobUs,
         Self::Begun,
         Self::WaitedMs,
         Self::WaitedMsMax,
@@ -76,6 +82,7 @@ impl Count {
         Self::NotAllowed,
         Self::Conflict,
         Self::Busy,
+        Self::Displaced,
         Self::Fault,
         Self::Unknown,
         Self::Groups,
@@ -87,6 +94,7 @@ impl Count {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::JobUs => "job_us",
             Self::Begun => "begun",
             Self::WaitedMs => "waited_ms",
             Self::WaitedMsMax => "waited_ms_max",
@@ -102,6 +110,7 @@ impl Count {
             Self::SameAsName => "same_as_name",
             Self::NotAllowed => "not_allowed",
             Self::Conflict => "conflict",
+            Self::Displaced => "displaced",
             Self::Busy => "busy",
             Self::Fault => "fault",
             Self::Unknown => "unknown",
@@ -125,7 +134,7 @@ impl Count {
                 NewPasswordRefusal::NotAllowed => Self::NotAllowed,
             },
             Answer::Changed(ChangeOutcome::Conflict) => Self::Conflict,
-            Answer::Verified(Verdict::Busy) | Answer::Changed(ChangeOutcome::Busy(_)) => Self::Busy,
+            Answer::Verified(Verdict::Busy { .. }) | Answer::Changed(ChangeOutcome::Busy { .. }) => Self::Busy,
             Answer::Verified(Verdict::Fault) | Answer::Changed(ChangeOutcome::Fault(_)) => Self::Fault,
             Answer::Changed(ChangeOutcome::Unknown) => Self::Unknown,
         }
@@ -209,7 +218,7 @@ mod tests {
         let line = counters.snapshot().to_string();
         let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
         assert_eq!(names.len(), Count::ALL.len());
-        assert!(line.starts_with("waiting=1 begun=2 ") && line.ends_with(" grouped=21"), "{line}");
+        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=23"), "{line}");
         assert!(!line.contains('\n'));
     }
 

@@ -17,9 +17,11 @@
 //! a bounded number waits for the committer; one answer per session waits in a mailbox.
 
 mod accounts;
+mod admission;
 mod committer;
 mod counters;
 mod mailbox;
+mod origin;
 mod pool;
 mod queue;
 #[cfg(test)]
@@ -28,10 +30,12 @@ mod tests;
 mod world;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::auth::policy::check_new_password;
 use crate::auth::{Hasher, Recognizer};
@@ -41,13 +45,26 @@ use crate::proto::{ChangeOutcome, Verdict};
 use crate::store::Store;
 
 use self::accounts::Accounts;
+use self::admission::Bounds;
 use self::committer::{CHANGES_WAITING_MAX, Committer};
 use self::counters::Counters;
+use self::origin::Origins;
 use self::pool::Worker;
 use self::queue::{Job, Queue};
 
 pub use self::counters::{Count, Snapshot};
 pub use self::mailbox::Mailbox;
+
+/// How long a request may wait for a worker: clients give up after ten seconds or more, and the
+/// work itself must still be done.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Nanoseconds that a hash takes for each KiB it writes, on ordinary machines; where no job has
+/// been measured yet.
+const EXPECTED_NS_PER_KIB: u64 = 360;
+
+/// When to try again what was turned away for a reason that should pass soon.
+const RETRY_AFTER_S: u32 = 2;
 
 /// What a shard asks of the pool.
 #[derive(Debug)]
@@ -90,6 +107,10 @@ pub struct Ticket {
     pub abandoned: Arc<AtomicBool>,
     /// The shard's mailbox.
     pub mailbox: Arc<Mailbox>,
+    /// Who asks: the pool's time is shared fairly among networks.
+    pub peer: IpAddr,
+    /// The session is an operator's: a part of the pool is reserved for these.
+    pub is_operator: bool,
 }
 
 impl Ticket {
@@ -127,8 +148,6 @@ struct Inner {
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     recognizer: Recognizer,
-    clock: Clock,
-    queue_length_max: AtomicUsize,
     password_bytes_min: AtomicUsize,
     /// Workers first, then the committer: the order in which they end.
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -147,10 +166,13 @@ impl Service {
         settings: ServiceSettings,
     ) -> Self {
         assert!(settings.workers > 0, "somebody must hash");
-        let accounts = Arc::new(Accounts::new(directory));
         let counters = Arc::new(Counters::default());
-        let queue = Arc::new(Queue::default());
         let clock = Clock::new();
+        let origins = Origins::new(directory.main_domain());
+        let accounts = Arc::new(Accounts::new(directory));
+        let bounds = Bounds { workers: settings.workers, wait_max: WAIT_MAX, length_max: settings.queue_length_max };
+        let queue = Queue::new(bounds, expected_time(settings.cost), origins, clock.clone(), Arc::clone(&counters));
+        let queue = Arc::new(queue);
         let (sender, changes) = mpsc::sync_channel(CHANGES_WAITING_MAX);
         let mut threads = Vec::with_capacity(settings.workers + 1);
         for index in 0..settings.workers {
@@ -168,25 +190,19 @@ impl Service {
             queue,
             counters,
             recognizer,
-            clock,
-            queue_length_max: AtomicUsize::new(settings.queue_length_max),
             password_bytes_min: AtomicUsize::new(settings.password_bytes_min),
             threads: Mutex::new(threads),
         };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Queues `request`, or returns its answer at once when it needs no work: the queue is full,
-    /// or the new password breaks a rule that needs no hash.
+    /// Queues `request`, or returns its answer at once when it needs no work: it could not begin
+    /// within five seconds, too many wait, or the new password breaks a rule that needs no hash.
     #[must_use]
     pub fn submit(&self, request: Request, ticket: &Ticket) -> Option<Answer> {
         let answer = match self.check_request(request) {
             Err(answer) => answer,
-            Ok(request) => {
-                let job = Job { request, ticket: ticket.clone(), arrived: self.inner.clock.now() };
-                let queued = self.inner.queue.offer(job, self.inner.queue_length_max.load(Ordering::Relaxed));
-                busy(queued.err()?.request)
-            }
+            Ok(request) => self.inner.queue.offer(Job { request, ticket: ticket.clone() })?,
         };
         self.inner.counters.answered(&answer);
         Some(answer)
@@ -208,14 +224,16 @@ impl Service {
 
     /// Applies the settings that may change while running.
     pub fn apply(&self, queue_length_max: usize, password_bytes_min: usize) {
-        self.inner.queue_length_max.store(queue_length_max, Ordering::Relaxed);
+        self.inner.queue.set_length_max(queue_length_max);
         self.inner.password_bytes_min.store(password_bytes_min, Ordering::Relaxed);
     }
 
     /// What was done so far.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.inner.counters.set(Count::Waiting, self.inner.queue.len() as u64);
+        let (waiting, job) = self.inner.queue.load();
+        self.inner.counters.set(Count::Waiting, waiting as u64);
+        self.inner.counters.set(Count::JobUs, u64::try_from(job.as_micros()).unwrap_or(u64::MAX));
         self.inner.counters.snapshot()
     }
 
@@ -235,12 +253,9 @@ impl fmt::Debug for Service {
     }
 }
 
-/// The answer to a request that is not carried out.
-fn busy(request: Request) -> Answer {
-    match request {
-        Request::Verify { .. } => Answer::Verified(Verdict::Busy),
-        Request::Change { proof, .. } => Answer::Changed(ChangeOutcome::Busy(proof)),
-    }
+fn expected_time(cost: Argon2idCost) -> Duration {
+    let kib_written = u64::from(cost.m_kib).saturating_mul(cost.t.into());
+    Duration::from_nanos(kib_written.saturating_mul(EXPECTED_NS_PER_KIB))
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {

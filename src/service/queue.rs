@@ -1,66 +1,113 @@
 //! The jobs that wait for a worker, and the workers that wait for a job.
 
-use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::Tick;
+use crate::model::Clock;
+use crate::proto::{ChangeOutcome, Verdict};
 
-use super::{Request, Ticket, lock};
+use super::admission::{Admission, Admitted, Bounds, Pass, Patient, Reason, TurnedAway};
+use super::counters::{Count, Counters};
+use super::origin::Origins;
+use super::{Answer, RETRY_AFTER_S, Request, Ticket, lock};
 
 /// A request that waits, or is being worked on.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) request: Request,
     pub(super) ticket: Ticket,
-    pub(super) arrived: Tick,
+}
+
+impl Patient for Job {
+    fn is_abandoned(&self) -> bool {
+        self.ticket.is_abandoned()
+    }
+}
+
+impl Job {
+    /// The answer to a job that is not carried out.
+    pub(super) fn busy(self, retry_after_s: u32) -> Answer {
+        match self.request {
+            Request::Verify { .. } => Answer::Verified(Verdict::Busy { retry_after_s }),
+            Request::Change { proof, .. } => Answer::Changed(ChangeOutcome::Busy { proof, retry_after_s }),
+        }
+    }
 }
 
 /// What a worker shall do next.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// Carry out this job.
-    Begin(Job),
+    /// Carry out this job, and give back its pass.
+    Begin(Job, Pass),
     /// Nothing came for as long as the worker was willing to wait.
     Idle,
     /// End: the queue is closed and empty.
     End,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    waiting: VecDeque<Job>,
+    admission: Admission<Job>,
     is_closed: bool,
 }
 
 /// The queue before the pool.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
     arrival: Condvar,
+    origins: Origins,
+    clock: Clock,
+    counters: Arc<Counters>,
 }
 
 impl Queue {
-    /// Appends `job`, unless `length_max` jobs wait already or the queue is closed.
-    pub(super) fn offer(&self, job: Job, length_max: usize) -> Result<(), Job> {
-        let mut state = lock(&self.state);
-        if state.is_closed || state.waiting.len() >= length_max {
-            return Err(job);
-        }
-        state.waiting.push_back(job);
-        drop(state);
-        self.arrival.notify_one();
-        Ok(())
+    /// `job` is about how long one will take, until the first ones have been measured.
+    pub(super) fn new(bounds: Bounds, job: Duration, origins: Origins, clock: Clock, counters: Arc<Counters>) -> Self {
+        let state = State { admission: Admission::new(bounds, job), is_closed: false };
+        Self { state: Mutex::new(state), arrival: Condvar::new(), origins, clock, counters }
     }
 
-    /// Waits for a job, at most as long as `patience` says.
-    pub(super) fn next(&self, patience: Option<Duration>) -> Next {
+    /// Lets `job` wait, or returns its answer when it may not.
+    pub(super) fn offer(&self, job: Job) -> Option<Answer> {
+        let (class, origin) = self.origins.of(&job.request, &job.ticket);
+        let now = self.clock.now();
         let mut state = lock(&self.state);
+        if state.is_closed {
+            return Some(job.busy(RETRY_AFTER_S));
+        }
+        let refused = state.admission.offer(job, class, origin, now).err();
+        let turned_away = state.admission.turned_away();
+        drop(state);
+        if refused.is_none() {
+            self.arrival.notify_one();
+        }
+        self.dismiss(turned_away);
+        refused.map(|away| away.job.busy(away.retry_after_s))
+    }
+
+    /// Gives back the pass of a job that `took` so long, and waits for the next, at most as long
+    /// as `patience` says.
+    pub(super) fn next(&self, ended: Option<(Pass, Duration)>, patience: Option<Duration>) -> Next {
+        let mut state = lock(&self.state);
+        if let Some((pass, took)) = ended {
+            state.admission.finish(pass, took);
+        }
         loop {
-            if let Some(job) = state.waiting.pop_front() {
-                return Next::Begin(job);
+            let admitted = state.admission.take(self.clock.now());
+            let turned_away = state.admission.turned_away();
+            if !turned_away.is_empty() {
+                drop(state);
+                self.dismiss(turned_away);
+                state = lock(&self.state);
             }
-            if state.is_closed {
+            if let Some(Admitted { job, waited, pass }) = admitted {
+                self.counters.begun(waited);
+                return Next::Begin(job, pass);
+            }
+            if state.is_closed && state.admission.len() == 0 {
+                // Others may be waiting for an account whose last job this worker has just done.
+                self.arrival.notify_all();
                 return Next::End;
             }
             let Some(patience) = patience else {
@@ -69,15 +116,35 @@ impl Queue {
             };
             let (after, waited) = self.arrival.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
             state = after;
-            if waited.timed_out() && state.waiting.is_empty() {
+            if waited.timed_out() && state.admission.len() == 0 {
                 return Next::Idle;
             }
         }
     }
 
-    /// How many jobs wait.
-    pub(super) fn len(&self) -> usize {
-        lock(&self.state).waiting.len()
+    /// Answers those that will not begin.
+    fn dismiss(&self, turned_away: Vec<TurnedAway<Job>>) {
+        for TurnedAway { job, retry_after_s, reason } in turned_away {
+            let count = match reason {
+                Reason::Refused => Count::Busy,
+                Reason::Displaced => Count::Displaced,
+                Reason::Abandoned => Count::Abandoned,
+            };
+            self.counters.add(count, 1);
+            let ticket = job.ticket.clone();
+            ticket.mailbox.post(ticket.session, job.busy(retry_after_s));
+        }
+    }
+
+    /// Changes how many jobs may wait.
+    pub(super) fn set_length_max(&self, length_max: usize) {
+        lock(&self.state).admission.set_length_max(length_max);
+    }
+
+    /// How many jobs wait, and how long one takes.
+    pub(super) fn load(&self) -> (usize, Duration) {
+        let state = lock(&self.state);
+        (state.admission.len(), state.admission.job_time())
     }
 
     /// Takes no more jobs; the workers end when the waiting ones are done.

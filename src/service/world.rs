@@ -1,6 +1,7 @@
 //! What the service's tests have in common: a directory in memory, a store that can be made to
 //! wait and to fail, and a shard that consists of nothing but its mailbox.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex};
@@ -18,6 +19,8 @@ pub(super) const COST: Argon2idCost = Argon2idCost { m_kib: 32, t: 1, p: 1 };
 
 /// Longer than any test takes: a wait that ends with it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 pub(super) const SETTINGS: ServiceSettings =
     ServiceSettings { workers: 2, cost: COST, queue_length_max: 64, password_bytes_min: 4 };
@@ -139,7 +142,13 @@ impl World {
     }
 
     pub(super) fn ticket(&self, session: u64) -> Ticket {
-        Ticket { session, abandoned: Arc::default(), mailbox: Arc::clone(&self.mailbox) }
+        Ticket {
+            session,
+            abandoned: Arc::default(),
+            mailbox: Arc::clone(&self.mailbox),
+            peer: PEER,
+            is_operator: false,
+        }
     }
 
     /// What the postmaster's session has after its login.

@@ -37,9 +37,9 @@ const REPLIES: &[Reply] = &[
     Reply::NewPasswordRefused(NewPasswordRefusal::SameAsName),
     Reply::NewPasswordRefused(NewPasswordRefusal::NotAllowed),
     Reply::ChangedElsewhere,
-    Reply::LoginBusy,
+    Reply::LoginBusy { retry_after_s: 2 },
     Reply::LoginFault,
-    Reply::ChangeBusy,
+    Reply::ChangeBusy { retry_after_s: 2 },
     Reply::ChangeFault,
     Reply::ChangeUnknown,
     Reply::LineTooLong,
@@ -61,8 +61,8 @@ fn is_listed(reply: Reply) -> bool {
         Reply::LoginFirst | Reply::UserFirst | Reply::AlreadyLoggedIn | Reply::ApopNotEnabled => {}
         Reply::NewPasswordRefused(Refusal::TooShort { .. } | Refusal::SameAsOld) => {}
         Reply::NewPasswordRefused(Refusal::SameAsName | Refusal::NotAllowed) => {}
-        Reply::ChangedElsewhere | Reply::LoginBusy | Reply::LoginFault => {}
-        Reply::ChangeBusy | Reply::ChangeFault | Reply::ChangeUnknown | Reply::LineTooLong => {}
+        Reply::ChangedElsewhere | Reply::LoginBusy { .. } | Reply::LoginFault => {}
+        Reply::ChangeBusy { .. } | Reply::ChangeFault | Reply::ChangeUnknown | Reply::LineTooLong => {}
         Reply::TimedOut(Timeout::Idle | Timeout::Login | Timeout::Line) | Reply::ShuttingDown => {}
     }
     REPLIES.contains(&reply)

@@ -83,7 +83,7 @@ impl<'a> Play<'a> {
         };
         let event = match (self.session.awaits(), choice) {
             (Awaits::Delay, _) => Event::DelayPassed,
-            (_, b'b') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Busy(proof())),
+            (_, b'b') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Busy { proof: proof(), retry_after_s: 1 }),
             (_, b'c') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Conflict),
             (_, b'f') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Fault(proof())),
             (_, b'n') if self.session.is_authenticated() => {
@@ -91,7 +91,7 @@ impl<'a> Play<'a> {
             }
             (_, b'u') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Unknown),
             _ if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Changed(proof())),
-            (_, b'b') => Event::Verified(Verdict::Busy),
+            (_, b'b') => Event::Verified(Verdict::Busy { retry_after_s: 1 }),
             (_, b'f') => Event::Verified(Verdict::Fault),
             (_, b'n') => Event::Verified(Verdict::Denied(Denial::UnknownAccount)),
             _ => Event::Verified(Verdict::Accepted(proof())),

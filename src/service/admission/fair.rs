@@ -1,0 +1,465 @@
+//! The waiting jobs of one class, in an order that is fair to sources and to domains at once.
+//!
+//! Jobs of one source for one domain make a *lane*. Time goes in rounds: in each, a source may
+//! have as many jobs begun as its weight says, and a domain one. (All jobs cost about the same, so
+//! the deficit that deficit round robin carries over would always be zero.) A lane whose source
+//! or domain has had its share is *parked* in that party's line; when no lane is left that may go
+//! on, parties with a share left release the next lane of their line, and when there is none of
+//! these, the next round begins. So
+//!
+//! - a source that offers a hundred times its share, for however many domains, gets one share;
+//! - a domain that is asked for by a thousand sources gets one share, and among these sources it
+//!   is shared lane by lane;
+//! - nobody waits while a worker is idle, for rounds are as short as the jobs that are there.
+//!
+//! Within a lane accounts take turns, and an account whose job is running is passed over: at most
+//! one job per account and class runs.
+//!
+//! Everything is kept for waiting jobs only, and goes with the last of them.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use crate::model::Tick;
+
+use super::line::{End, Line, Place};
+use super::party::{Comes, Parties};
+
+/// Whose a job is. The numbers stand for an address, a domain's and an account's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Origin {
+    pub(in super::super) source: u64,
+    pub(in super::super) domain: u64,
+    pub(in super::super) account: u64,
+    /// The shares of the source, at least 1.
+    pub(in super::super) weight: u32,
+}
+
+impl Origin {
+    fn lane(self) -> LaneKey {
+        (self.source, self.domain)
+    }
+}
+
+type LaneKey = (u64, u64);
+
+/// A job that waits.
+#[derive(Debug)]
+pub(super) struct Waiting<J> {
+    pub(super) job: J,
+    pub(super) arrived: Tick,
+    pub(super) origin: Origin,
+}
+
+/// What waits for one account, in all lanes.
+#[derive(Clone, Copy, Debug, Default)]
+struct AccountLoad {
+    jobs_count: usize,
+    lanes_count: usize,
+}
+
+/// The jobs of one account in one lane, the oldest first.
+#[derive(Debug)]
+struct AccountQueue {
+    jobs: VecDeque<u64>,
+    place: Place,
+}
+
+#[derive(Debug)]
+struct Lane {
+    jobs_count: usize,
+    /// Accounts with jobs in this lane.
+    accounts: Line<u64>,
+    /// Jobs left in the turn of a source of some weight.
+    turn_left: u32,
+    has_been_served: bool,
+    is_newest_first: bool,
+    stands: Stands,
+}
+
+impl Lane {
+    fn next_end(&self) -> End {
+        if self.is_newest_first { End::Last } else { End::First }
+    }
+
+    fn comes(&self) -> Comes {
+        match (self.has_been_served, self.turn_left) {
+            (false, _) => Comes::Fresh,
+            (true, 0) => Comes::Served,
+            (true, _) => Comes::InTurn,
+        }
+    }
+}
+
+/// In which line a lane is.
+#[derive(Clone, Copy, Debug)]
+enum Stands {
+    Ready(Place),
+    AtSource(Place),
+    AtDomain(Place),
+    /// All its accounts have jobs running; it waits for this one.
+    AtAccount(u64, Place),
+}
+
+/// An account that has a job running, or had one and has lanes waiting for it.
+#[derive(Debug, Default)]
+struct Occupied {
+    is_running: bool,
+    lanes: Line<LaneKey>,
+}
+
+/// See the top of this file.
+#[derive(Debug)]
+pub(super) struct FairQueue<J> {
+    jobs: BTreeMap<u64, Waiting<J>>,
+    arrivals_count: u64,
+    queues: HashMap<(LaneKey, u64), AccountQueue>,
+    accounts: HashMap<u64, AccountLoad>,
+    lanes: HashMap<LaneKey, Lane>,
+    sources: Parties<LaneKey>,
+    domains: Parties<LaneKey>,
+    occupied: BTreeMap<u64, Occupied>,
+    /// Lanes that may go on, as far as is known.
+    ready: Line<LaneKey>,
+    round: u64,
+}
+
+impl<J> Default for FairQueue<J> {
+    fn default() -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            arrivals_count: 0,
+            queues: HashMap::new(),
+            accounts: HashMap::new(),
+            lanes: HashMap::new(),
+            sources: Parties::default(),
+            domains: Parties::default(),
+            occupied: BTreeMap::new(),
+            ready: Line::default(),
+            round: 1,
+        }
+    }
+}
+
+impl<J> FairQueue<J> {
+    pub(super) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    pub(super) fn add(&mut self, job: J, origin: Origin, arrived: Tick) {
+        let number = self.arrivals_count;
+        self.arrivals_count += 1;
+        let key = origin.lane();
+        self.sources.arrive(origin.source, origin.weight, number);
+        self.domains.arrive(origin.domain, 1, number);
+        let lane = self.lanes.entry(key).or_insert_with(|| {
+            self.sources.open(origin.source);
+            self.domains.open(origin.domain);
+            Lane {
+                jobs_count: 0,
+                accounts: Line::default(),
+                turn_left: 0,
+                has_been_served: false,
+                is_newest_first: false,
+                stands: Stands::Ready(self.ready.join(key, End::Last)),
+            }
+        });
+        lane.jobs_count += 1;
+        let load = self.accounts.entry(origin.account).or_default();
+        let queue = self.queues.entry((key, origin.account)).or_insert_with(|| {
+            load.lanes_count += 1;
+            AccountQueue { jobs: VecDeque::new(), place: lane.accounts.join(origin.account, End::Last) }
+        });
+        queue.jobs.push_back(number);
+        load.jobs_count += 1;
+        self.jobs.insert(number, Waiting { job, arrived, origin });
+        if let Stands::AtAccount(stalled, place) = lane.stands
+            && !is_running(&self.occupied, origin.account)
+        {
+            leave_account(&mut self.occupied, stalled, place);
+            lane.stands = Stands::Ready(self.ready.join(key, End::Last));
+        }
+    }
+
+    /// The next job to begin. Its account is passed over until [`FairQueue::finish`].
+    pub(super) fn take(&mut self) -> Option<Waiting<J>> {
+        loop {
+            let Some(key) = self.ready.pop(End::First) else {
+                if self.go_on() || self.release_stalled() {
+                    continue;
+                }
+                return None;
+            };
+            if self.park_at_party(key) {
+                continue;
+            }
+            if let Some(account) = self.free_account(key) {
+                return Some(self.begin(key, account));
+            }
+        }
+    }
+
+    /// A job of `account` has ended.
+    pub(super) fn finish(&mut self, account: u64) {
+        if let Some(occupied) = self.occupied.get_mut(&account) {
+            occupied.is_running = false;
+            self.release_account(account);
+        }
+    }
+
+    /// The job that has waited longest: its number and since when.
+    pub(super) fn oldest(&self) -> Option<(u64, Tick)> {
+        self.jobs.first_key_value().map(|(number, waiting)| (*number, waiting.arrived))
+    }
+
+    /// The numbers of the jobs that `is_wanted` chooses.
+    pub(super) fn find(&self, is_wanted: impl Fn(&J) -> bool) -> Vec<u64> {
+        self.jobs.iter().filter(|(_, waiting)| is_wanted(&waiting.job)).map(|(number, _)| *number).collect()
+    }
+
+    /// Takes out the job `number`, out of turn.
+    pub(super) fn remove(&mut self, number: u64) -> Option<Waiting<J>> {
+        let waiting = self.jobs.remove(&number)?;
+        let key = waiting.origin.lane();
+        let lane = self.lanes.get_mut(&key)?;
+        let queue = self.queues.get_mut(&(key, waiting.origin.account))?;
+        queue.jobs.retain(|job| *job != number);
+        let is_last = queue.jobs.is_empty();
+        if is_last {
+            lane.accounts.leave(queue.place);
+            self.queues.remove(&(key, waiting.origin.account));
+        }
+        lane.jobs_count -= 1;
+        if lane.jobs_count == 0 {
+            match lane.stands {
+                Stands::Ready(place) => self.ready.leave(place),
+                Stands::AtSource(place) => self.sources.unpark(key.0, place),
+                Stands::AtDomain(place) => self.domains.unpark(key.1, place),
+                Stands::AtAccount(account, place) => leave_account(&mut self.occupied, account, place),
+            }
+            self.close(key);
+        }
+        self.depart(waiting.origin, number, is_last);
+        Some(waiting)
+    }
+
+    /// The oldest jobs of `origin`'s lane, source and domain have no chance: from now on, until
+    /// none waits, their newest come first.
+    pub(super) fn turn_to_newest(&mut self, origin: Origin) {
+        if let Some(lane) = self.lanes.get_mut(&origin.lane()) {
+            lane.is_newest_first = true;
+            self.sources.turn_to_newest(origin.source);
+            self.domains.turn_to_newest(origin.domain);
+        }
+    }
+
+    /// About how many jobs would begin before one of `origin` that came now; at least that many
+    /// when it is more than `count_max`.
+    pub(super) fn ahead_of(&self, origin: Origin, count_max: usize) -> usize {
+        let of_account = self.in_queue(origin);
+        let in_lane = self.lanes.get(&origin.lane()).map_or(0, |lane| {
+            let accounts = lane.accounts.len() + usize::from(of_account == 0);
+            lane.jobs_count.min((of_account + 1).saturating_mul(accounts) - 1)
+        });
+        let is_new = !self.lanes.contains_key(&origin.lane());
+        let rounds = self.sources.rounds_before(origin.source, in_lane, is_new);
+        let rounds = rounds.max(self.domains.rounds_before(origin.domain, in_lane, is_new));
+        self.sources.jobs_until(rounds, count_max).min(self.domains.jobs_until(rounds, count_max))
+    }
+
+    /// About how many jobs of the same account would run before one of `origin` that came now; they
+    /// run one by one, the lanes taking turns.
+    pub(super) fn of_account(&self, origin: Origin) -> usize {
+        let load = self.accounts.get(&origin.account).copied().unwrap_or_default();
+        let in_queue = self.in_queue(origin);
+        let lanes_count = load.lanes_count + usize::from(in_queue == 0);
+        load.jobs_count.min((in_queue + 1).saturating_mul(lanes_count) - 1)
+    }
+
+    /// How many jobs of the account wait in the lane of `origin`.
+    fn in_queue(&self, origin: Origin) -> usize {
+        self.queues.get(&(origin.lane(), origin.account)).map_or(0, |queue| queue.jobs.len())
+    }
+
+    /// The newest job of whoever has most waiting, when that is more than `origin` would have.
+    pub(super) fn displaceable_for(&self, origin: Origin) -> Option<u64> {
+        let rounds = self.sources.rounds_with_another(origin.source);
+        let rounds = rounds.max(self.domains.rounds_with_another(origin.domain));
+        self.longest().filter(|(longest, _)| *longest > rounds).map(|(_, number)| number)
+    }
+
+    /// The party that has most waiting: how many rounds, and its newest job.
+    pub(super) fn longest(&self) -> Option<(usize, u64)> {
+        self.sources.longest().max(self.domains.longest())
+    }
+
+    /// Puts the lane in its source's or domain's line if that has had its share of the round; if
+    /// both have, in the longer line, where more others take turns with it.
+    fn park_at_party(&mut self, key: LaneKey) -> bool {
+        let Some(lane) = self.lanes.get_mut(&key) else { return true };
+        let (source, domain) = key;
+        let (by_source, by_domain) =
+            (self.sources.is_served(source, self.round), self.domains.is_served(domain, self.round));
+        if !by_source && !by_domain {
+            return false;
+        }
+        let at_domain =
+            !by_source || (by_domain && self.domains.parked_count(domain) >= self.sources.parked_count(source));
+        let comes = lane.comes();
+        lane.stands = if at_domain {
+            Stands::AtDomain(self.domains.park(domain, key, comes))
+        } else {
+            Stands::AtSource(self.sources.park(source, key, comes))
+        };
+        true
+    }
+
+    /// The next account of the lane that has no job running. If there is none, the lane waits for
+    /// the first one. At most as many are passed over as jobs run.
+    fn free_account(&mut self, key: LaneKey) -> Option<u64> {
+        let lane = self.lanes.get_mut(&key)?;
+        let mut accounts = lane.accounts.walk(lane.next_end()).copied();
+        let free = accounts.find(|account| !is_running(&self.occupied, *account));
+        if free.is_none() {
+            let first = *lane.accounts.walk(lane.next_end()).next()?;
+            let occupied = self.occupied.entry(first).or_default();
+            lane.stands = Stands::AtAccount(first, occupied.lanes.join(key, End::Last));
+        }
+        free
+    }
+
+    /// Begins the next job of `account` in the lane, which is in no line.
+    fn begin(&mut self, key: LaneKey, account: u64) -> Waiting<J> {
+        const KEPT: &str = "a lane, a queue and a number stand for waiting jobs";
+        let lane = self.lanes.get_mut(&key).expect(KEPT);
+        let queue = self.queues.get_mut(&(key, account)).expect(KEPT);
+        let served_last = if lane.is_newest_first { End::First } else { End::Last };
+        let number = if lane.is_newest_first { queue.jobs.pop_back() } else { queue.jobs.pop_front() }.expect(KEPT);
+        lane.accounts.leave(queue.place);
+        let is_last = queue.jobs.is_empty();
+        if is_last {
+            self.queues.remove(&(key, account));
+        } else {
+            queue.place = lane.accounts.join(account, served_last);
+        }
+        let waiting = self.jobs.remove(&number).expect(KEPT);
+        self.occupied.entry(account).or_default().is_running = true;
+        self.sources.begin(key.0, self.round);
+        self.domains.begin(key.1, self.round);
+        lane.has_been_served = true;
+        lane.turn_left = if lane.turn_left == 0 { waiting.origin.weight } else { lane.turn_left } - 1;
+        lane.jobs_count -= 1;
+        if lane.jobs_count == 0 {
+            self.close(key);
+        } else {
+            lane.stands = Stands::Ready(self.ready.join(key, End::Last));
+        }
+        self.depart(waiting.origin, number, is_last);
+        waiting
+    }
+
+    /// Forgets a lane that has no jobs and is in no line.
+    fn close(&mut self, key: LaneKey) {
+        self.lanes.remove(&key);
+        self.sources.close(key.0);
+        self.domains.close(key.1);
+    }
+
+    /// Strikes a job from all accounts; `is_last` of its account in its lane.
+    fn depart(&mut self, origin: Origin, number: u64, is_last: bool) {
+        if let Some(load) = self.accounts.get_mut(&origin.account) {
+            load.jobs_count -= 1;
+            load.lanes_count -= usize::from(is_last);
+            if load.jobs_count == 0 {
+                self.accounts.remove(&origin.account);
+            }
+        }
+        self.sources.depart(origin.source, number);
+        self.domains.depart(origin.domain, number);
+    }
+
+    /// Nothing is ready: lets those go on who have a share left, and if there are none, begins the
+    /// next round. False when that helps nobody.
+    fn go_on(&mut self) -> bool {
+        if self.release() {
+            return true;
+        }
+        if !self.sources.has_parked() && !self.domains.has_parked() {
+            return false;
+        }
+        self.round += 1;
+        self.release()
+    }
+
+    /// The two kinds of parties take turns in going first: a lane that one of them lets go on may
+    /// find that the other has just given its share away.
+    fn release(&mut self) -> bool {
+        let (sources, domains) = (self.sources.release(self.round), self.domains.release(self.round));
+        let (first, then) = if self.round.is_multiple_of(2) { (sources, domains) } else { (domains, sources) };
+        let has_released = !first.is_empty() || !then.is_empty();
+        first.into_iter().chain(then).for_each(|key| self.make_ready(key));
+        let idle: Vec<_> = self.occupied.iter().filter(|(_, occupied)| !occupied.is_running).map(|(a, _)| *a).collect();
+        let has_freed = !idle.is_empty();
+        idle.into_iter().for_each(|account| self.release_account(account));
+        has_released || has_freed
+    }
+
+    /// Lets one lane go on that waits for `account`, which has no job running.
+    fn release_account(&mut self, account: u64) {
+        let Some(occupied) = self.occupied.get_mut(&account) else { return };
+        let next = occupied.lanes.pop(End::First);
+        if occupied.lanes.is_empty() && !occupied.is_running {
+            self.occupied.remove(&account);
+        }
+        if let Some(key) = next {
+            self.make_ready(key);
+        }
+    }
+
+    /// Lets those lanes go on that wait for an account while another of theirs has become free.
+    /// Foreseen waiting times bound how many wait for one account.
+    fn release_stalled(&mut self) -> bool {
+        let mut freed = Vec::new();
+        for (account, occupied) in &self.occupied {
+            for key in occupied.lanes.walk(End::First) {
+                let Some(lane) = self.lanes.get(key) else { continue };
+                if lane.accounts.walk(End::First).any(|account| !is_running(&self.occupied, *account))
+                    && let Stands::AtAccount(_, place) = lane.stands
+                {
+                    freed.push((*account, place, *key));
+                }
+            }
+        }
+        for (account, place, key) in &freed {
+            leave_account(&mut self.occupied, *account, *place);
+            self.make_ready(*key);
+        }
+        !freed.is_empty()
+    }
+
+    fn make_ready(&mut self, key: LaneKey) {
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.stands = Stands::Ready(self.ready.join(key, End::Last));
+        }
+    }
+
+    /// How many things are kept beside the jobs, of whatever kind.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        let accounts = self.accounts.len() + self.queues.len();
+        accounts + self.lanes.len() + self.sources.len() + self.domains.len() + self.occupied.len()
+    }
+}
+
+fn is_running(occupied: &BTreeMap<u64, Occupied>, account: u64) -> bool {
+    occupied.get(&account).is_some_and(|occupied| occupied.is_running)
+}
+
+/// Takes a lane out of the line for `account`, and forgets the account with the last of them.
+fn leave_account(occupied: &mut BTreeMap<u64, Occupied>, account: u64, place: Place) {
+    if let Some(entry) = occupied.get_mut(&account) {
+        entry.lanes.leave(place);
+        if entry.lanes.is_empty() && !entry.is_running {
+            occupied.remove(&account);
+        }
+    }
+}

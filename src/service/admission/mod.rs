@@ -1,0 +1,289 @@
+//! Who may wait for the pool, for how long, and who is next.
+//!
+//! Knows neither clocks nor threads: time comes as a parameter. [`Admission::offer`] takes a job
+//! or refuses it at once, [`Admission::take`] says which one a free worker begins, and
+//! [`Admission::finish`] tells how long it took, from which the waiting time of the next ones is
+//! foreseen. Jobs that lose their place while they wait come out of [`Admission::turned_away`].
+//!
+//! - *Bounded in time.* A job that would not begin within [`Bounds::wait_max`] is refused when it
+//!   arrives, with the seconds after which to try again. One whose chance is lost later, because
+//!   others came who had a better right, is turned away when the bound is reached; from then on
+//!   the newest of its lane come first, until the lane is empty, for they can still be served in
+//!   time.
+//! - *Bounded in number.* Beyond [`Bounds::length_max`] a job is refused, unless somebody has more
+//!   waiting than its own source and domain; then that one's newest gives way.
+//! - *Fair* within each of three classes: see [`fair`]. Of eight jobs begun while all classes wait,
+//!   one is an operator's, six are changes of sessions whose password has been proven, and one is
+//!   a login. What a class does not use goes to the others in that order.
+//! - *No work for nobody.* Jobs whose client has hung up are dropped when their turn comes, and
+//!   before anybody is refused because of them.
+
+mod fair;
+mod line;
+mod party;
+#[cfg(test)]
+mod tests;
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::model::Tick;
+
+use self::fair::FairQueue;
+
+pub(super) use self::fair::Origin;
+
+/// How often at most all waiting jobs are searched for those whose client has hung up. A search
+/// costs some nanoseconds for each.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A refused client is never sent away for a shorter time, nor for a longer one.
+const RETRY_AFTER_S: RangeInclusive<u32> = super::RETRY_AFTER_S..=60;
+
+/// The order in which classes are asked for a job, one row after the other.
+const TURNS: [[Class; 3]; 8] = {
+    use Class::{Change, Login, Operator};
+    const CHANGE: [Class; 3] = [Change, Operator, Login];
+    [[Operator, Change, Login], CHANGE, CHANGE, CHANGE, [Login, Change, Operator], CHANGE, CHANGE, CHANGE]
+};
+
+/// What a job is, in the order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// Anything of an operator's session.
+    Operator,
+    /// A change by a session whose password has been proven.
+    Change,
+    /// A login.
+    Login,
+}
+
+impl Class {
+    const ALL: [Self; 3] = [Self::Operator, Self::Change, Self::Login];
+
+    /// Rows of [`TURNS`] that begin with it.
+    fn turns(self) -> usize {
+        TURNS.iter().filter(|row| row[0] == self).count()
+    }
+}
+
+/// Something that may wait.
+pub(super) trait Patient {
+    /// Whether nobody is interested any more.
+    fn is_abandoned(&self) -> bool;
+}
+
+/// What bounds the waiting.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Jobs that run at the same time.
+    pub(super) workers: usize,
+    /// How long a job may wait.
+    pub(super) wait_max: Duration,
+    /// How many may wait.
+    pub(super) length_max: usize,
+}
+
+/// A job that does not wait any more and will not begin.
+#[derive(Debug)]
+pub(super) struct TurnedAway<J> {
+    pub(super) job: J,
+    /// After how many seconds it may be tried again.
+    pub(super) retry_after_s: u32,
+    pub(super) reason: Reason,
+}
+
+/// Why a job was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// It could not have begun in time, or too many waited.
+    Refused,
+    /// Its time ran out, or it gave way to somebody with less waiting.
+    Displaced,
+    /// Its client has hung up.
+    Abandoned,
+}
+
+/// What must be given back when a job has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pass {
+    class: Class,
+    account: u64,
+}
+
+/// A job whose turn has come.
+#[derive(Debug)]
+pub(super) struct Admitted<J> {
+    pub(super) job: J,
+    pub(super) waited: Duration,
+    pub(super) pass: Pass,
+}
+
+/// See the top of this file.
+#[derive(Debug)]
+pub(super) struct Admission<J> {
+    bounds: Bounds,
+    queues: [FairQueue<J>; 3],
+    turns_count: usize,
+    /// The running mean of how long a job takes, in microseconds.
+    job_us: u64,
+    searched: Option<Tick>,
+    turned_away: Vec<TurnedAway<J>>,
+}
+
+impl<J: Patient> Admission<J> {
+    /// `job` is about how long one will take, until the first ones have been measured.
+    pub(super) fn new(bounds: Bounds, job: Duration) -> Self {
+        let job_us = u64::try_from(job.as_micros()).unwrap_or(u64::MAX);
+        Self { bounds, queues: Default::default(), turns_count: 0, job_us, searched: None, turned_away: Vec::new() }
+    }
+
+    /// Changes how many jobs may wait.
+    pub(super) fn set_length_max(&mut self, length_max: usize) {
+        self.bounds.length_max = length_max;
+    }
+
+    /// How many jobs wait.
+    pub(super) fn len(&self) -> usize {
+        self.queues.iter().map(FairQueue::len).sum()
+    }
+
+    /// Lets `job` wait.
+    ///
+    /// # Errors
+    /// The job, refused.
+    pub(super) fn offer(&mut self, job: J, class: Class, origin: Origin, now: Tick) -> Result<(), TurnedAway<J>> {
+        self.expire(now);
+        let mut wait = self.foresee(class, origin);
+        if (wait.is_none() || self.len() >= self.bounds.length_max) && self.drop_abandoned(now) {
+            wait = self.foresee(class, origin);
+        }
+        if wait.is_some() && (self.len() < self.bounds.length_max || self.displace_for(class, origin)) {
+            self.queues[class as usize].add(job, origin, now);
+            return Ok(());
+        }
+        Err(TurnedAway { job, retry_after_s: self.retry_after_s(), reason: Reason::Refused })
+    }
+
+    /// The job that a free worker shall begin now.
+    pub(super) fn take(&mut self, now: Tick) -> Option<Admitted<J>> {
+        self.expire(now);
+        loop {
+            let (class, waiting) = self.next_of_any()?;
+            let pass = Pass { class, account: waiting.origin.account };
+            if waiting.job.is_abandoned() {
+                self.queues[class as usize].finish(pass.account);
+                self.turn_away(waiting.job, Reason::Abandoned);
+                continue;
+            }
+            return Some(Admitted { job: waiting.job, waited: now.since(waiting.arrived), pass });
+        }
+    }
+
+    /// A job that began with `pass` has ended after `took`.
+    pub(super) fn finish(&mut self, pass: Pass, took: Duration) {
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.job_us = self.job_us - self.job_us / 16 + took_us / 16;
+        self.queues[pass.class as usize].finish(pass.account);
+    }
+
+    /// Those that have been turned away since the last call.
+    pub(super) fn turned_away(&mut self) -> Vec<TurnedAway<J>> {
+        std::mem::take(&mut self.turned_away)
+    }
+
+    fn next_of_any(&mut self) -> Option<(Class, fair::Waiting<J>)> {
+        let row = TURNS[self.turns_count % TURNS.len()];
+        let next = row.into_iter().find_map(|class| Some((class, self.queues[class as usize].take()?)));
+        self.turns_count += usize::from(next.is_some());
+        next
+    }
+
+    /// How long a job would wait; `None` if too long.
+    fn foresee(&self, class: Class, origin: Origin) -> Option<Duration> {
+        let queue = &self.queues[class as usize];
+        let room = self.jobs_within(self.bounds.wait_max);
+        let ahead = queue.ahead_of(origin, room);
+        let others = self.len() - queue.len();
+        let ahead = (ahead + others).min(ahead.saturating_mul(TURNS.len()).div_ceil(class.turns()));
+        // Jobs of one account run one after the other, however many workers there are.
+        let wait = self.time_for(ahead).max(self.job_time().saturating_mul(count(queue.of_account(origin))));
+        (wait <= self.bounds.wait_max).then_some(wait)
+    }
+
+    /// How long a job takes, as far as is known.
+    pub(super) fn job_time(&self) -> Duration {
+        Duration::from_micros(self.job_us)
+    }
+
+    /// How long the pool takes to begin so many jobs and one more.
+    fn time_for(&self, jobs: usize) -> Duration {
+        self.job_time().saturating_mul(count(jobs)) / count(self.bounds.workers).max(1)
+    }
+
+    /// How many jobs the pool begins in `time`.
+    fn jobs_within(&self, time: Duration) -> usize {
+        let jobs = time.as_micros() * self.bounds.workers as u128 / u128::from(self.job_us.max(1));
+        usize::try_from(jobs).unwrap_or(usize::MAX)
+    }
+
+    fn retry_after_s(&self) -> u32 {
+        let wait = self.time_for(self.len());
+        u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX).clamp(*RETRY_AFTER_S.start(), *RETRY_AFTER_S.end())
+    }
+
+    fn turn_away(&mut self, job: J, reason: Reason) {
+        let retry_after_s = self.retry_after_s();
+        self.turned_away.push(TurnedAway { job, retry_after_s, reason });
+    }
+
+    /// Turns away those whose time has run out.
+    fn expire(&mut self, now: Tick) {
+        for class in Class::ALL {
+            loop {
+                let queue = &mut self.queues[class as usize];
+                let late = queue.oldest().filter(|(_, arrived)| now.since(*arrived) > self.bounds.wait_max);
+                let Some(waiting) = late.and_then(|(number, _)| queue.remove(number)) else { break };
+                queue.turn_to_newest(waiting.origin);
+                self.turn_away(waiting.job, Reason::Displaced);
+            }
+        }
+    }
+
+    /// Drops all jobs whose client has hung up, unless that was done a moment ago; whether there
+    /// was any.
+    fn drop_abandoned(&mut self, now: Tick) -> bool {
+        if self.searched.is_some_and(|searched| now.since(searched) < SEARCH_INTERVAL) {
+            return false;
+        }
+        self.searched = Some(now);
+        let before = self.len();
+        for class in Class::ALL {
+            for number in self.queues[class as usize].find(J::is_abandoned) {
+                if let Some(waiting) = self.queues[class as usize].remove(number) {
+                    self.turn_away(waiting.job, Reason::Abandoned);
+                }
+            }
+        }
+        self.len() < before
+    }
+
+    /// Makes room for a job of `class` and `origin`: of the lower classes whoever has most waiting
+    /// gives way, of its own class only somebody with more than it.
+    fn displace_for(&mut self, class: Class, origin: Origin) -> bool {
+        for lower in Class::ALL.into_iter().rev().take_while(|lower| *lower >= class) {
+            let queue = &mut self.queues[lower as usize];
+            let number =
+                if lower == class { queue.displaceable_for(origin) } else { queue.longest().map(|(_, number)| number) };
+            if let Some(waiting) = number.and_then(|number| queue.remove(number)) {
+                self.turn_away(waiting.job, Reason::Displaced);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+fn count(jobs: usize) -> u32 {
+    u32::try_from(jobs).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,127 @@
+//! Whose a request is, for the fairness among them.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::model::DomainName;
+
+use super::admission::{Class, Origin};
+use super::{Request, Ticket};
+
+/// Shares of a source inside the installation: a webmail or a panel there speaks for many users,
+/// an address outside for one.
+const WEIGHT_INSIDE: u32 = 16;
+
+/// Bits of an IPv6 address that tell networks apart; one customer has all of the rest.
+const IPV6_NETWORK_BITS: u32 = 64;
+
+/// Turns addresses and names into numbers, by a function drawn at start: nobody outside can
+/// choose a name that shares its number with another one.
+#[derive(Debug)]
+pub(super) struct Origins {
+    numbers: RandomState,
+    main_domain: DomainName,
+}
+
+impl Origins {
+    /// Bare names without a domain belong to `main_domain`.
+    pub(super) fn new(main_domain: &DomainName) -> Self {
+        Self { numbers: RandomState::new(), main_domain: main_domain.clone() }
+    }
+
+    /// The class and the origin of `request`.
+    ///
+    /// A login is judged by what was typed, its case folded: the store is not asked. Two names of
+    /// one account count as two.
+    pub(super) fn of(&self, request: &Request, ticket: &Ticket) -> (Class, Origin) {
+        let (class, account, domain) = match request {
+            Request::Verify { login, domain, .. } => {
+                let name = login.as_bytes().to_ascii_lowercase();
+                let home = domain.as_deref().unwrap_or(&self.main_domain);
+                let (local, domain) = split(&name).unwrap_or((&name, home.as_str().as_bytes()));
+                (Class::Login, self.numbers.hash_one((local, domain)), self.numbers.hash_one(domain))
+            }
+            Request::Change { proof, .. } => {
+                let (local, domain) = (proof.account().local(), proof.account().domain().as_str());
+                let (local, domain) = (local.as_bytes(), domain.as_bytes());
+                (Class::Change, self.numbers.hash_one((local, domain)), self.numbers.hash_one(domain))
+            }
+        };
+        let class = if ticket.is_operator { Class::Operator } else { class };
+        let (network, weight) = network(ticket.peer);
+        (class, Origin { source: self.numbers.hash_one(network), domain, account, weight })
+    }
+}
+
+/// The local part and the domain of a login name: the last `@` separates them, and where there is
+/// none the last `%`.
+fn split(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    let last = |sign: u8| name.iter().rposition(|byte| *byte == sign);
+    let at = last(b'@').or_else(|| last(b'%'))?;
+    Some((&name[..at], &name[at + 1..]))
+}
+
+/// What one customer of a network provider has: an IPv4 address, or an IPv6 network. And its
+/// shares.
+fn network(peer: IpAddr) -> (IpAddr, u32) {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => {
+            let is_inside = address.is_loopback() || address.is_private() || address.is_link_local();
+            (address.into(), if is_inside { WEIGHT_INSIDE } else { 1 })
+        }
+        IpAddr::V6(address) => {
+            let is_inside = address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local();
+            let network = address.to_bits() & (u128::MAX << (u128::BITS - IPV6_NETWORK_BITS));
+            (Ipv6Addr::from_bits(network).into(), if is_inside { WEIGHT_INSIDE } else { 1 })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::LoginName;
+    use crate::service::world::{World, secret};
+
+    #[test]
+    fn a_source_is_an_address_or_a_network_and_weighs_more_inside() {
+        let check = |peer: &str, expected: &str, weight: u32| {
+            let expected = (expected.parse().unwrap(), weight);
+            assert_eq!(network(peer.parse().unwrap()), expected, "{peer}");
+        };
+        check("192.0.2.7", "192.0.2.7", 1);
+        check("::ffff:192.0.2.7", "192.0.2.7", 1);
+        check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", 1);
+        check("127.0.0.1", "127.0.0.1", WEIGHT_INSIDE);
+        check("10.1.2.3", "10.1.2.3", WEIGHT_INSIDE);
+        check("::1", "::", WEIGHT_INSIDE);
+        check("fd00::1", "fd00::", WEIGHT_INSIDE);
+    }
+
+    #[test]
+    fn spellings_of_one_name_are_one_account_and_its_change_is_of_the_same_domain() {
+        let world = World::new();
+        let main = DomainName::parse("example.com").unwrap();
+        let origins = Origins::new(&main);
+        let of = |login: &str, domain: Option<&str>| {
+            let login = LoginName::new(login.as_bytes()).unwrap();
+            let domain = domain.map(|domain| Arc::new(DomainName::parse(domain).unwrap()));
+            origins.of(&Request::Verify { login, domain, secret: secret("x") }, &world.ticket(1))
+        };
+        let (class, origin) = of("postmaster", None);
+        assert_eq!(class, Class::Login);
+        for spelling in ["Postmaster", "postmaster@example.com", "postmaster%EXAMPLE.com"] {
+            assert_eq!(of(spelling, None).1, origin, "{spelling}");
+        }
+        assert_eq!(of("postmaster", Some("example.com")).1, origin);
+        let other = of("postmaster", Some("example.net")).1;
+        assert!(other.domain != origin.domain && other.account != origin.account && other.source == origin.source);
+        let change = Request::Change { proof: world.proof(), secret: secret("x") };
+        assert_eq!(origins.of(&change, &world.ticket(1)), (Class::Change, origin));
+        let mut ticket = world.ticket(1);
+        ticket.is_operator = true;
+        assert_eq!(origins.of(&change, &ticket), (Class::Operator, origin));
+    }
+}
