@@ -8,15 +8,15 @@
 //!
 //! All kernels work in the same reused memory and take turns, so that the ratios mean something
 //! on a machine that does other things besides. `cargo bench --bench argon2id [-- --rounds N
-//! --turn-ms MS]`. Writes `benches/record/argon2id.md`, but for what stands below its
-//! second heading.
+//! --turn-ms MS --patience S]`: each round waits up to S seconds for the machine to be quiet.
+//! Writes `benches/record/argon2id.md`, but for what stands below its second heading.
 
 use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::time::Duration;
 
-use keyturn::auth::argon2id::{self, Calibration, Kernel, Speed};
+use keyturn::auth::argon2id::{Kernel, Speed, calibrate};
 use keyturn::model::Argon2idCost;
 
 #[path = "support/machine.rs"]
@@ -40,60 +40,91 @@ const AIMS: [Aim; 2] = [
 /// How many times the hashes of one core all cores should make, for each of them.
 const SCALING_MIN: f64 = 0.95;
 
+/// One kernel on so many cores, round by round.
+struct Row {
+    kernel: Kernel,
+    cores: usize,
+    hashes_per_second: Vec<f64>,
+    ratios: Vec<f64>,
+}
+
 #[expect(clippy::print_stdout, reason = "a bench speaks to its terminal")]
 fn main() -> io::Result<()> {
     let rounds = machine::argument("--rounds", 15.0) as usize;
     let turn_ms = machine::argument("--turn-ms", 400.0);
+    let patience = machine::argument("--patience", 10.0);
     let cores = std::thread::available_parallelism()?.get();
     let load = fs::read_to_string("/proc/loadavg")?;
     let load = load.split(' ').next().unwrap_or("?");
     let mut page = format!(
         "# Argon2id by kernel\n\n{}. Load average at the start, without this bench: {load}.\n\
-         `cargo bench --bench argon2id -- --rounds {rounds} --turn-ms {turn_ms}`: median (min–max) of {rounds} \
-         rounds, in each of which every kernel has its turn, in the same memory; the ratios are taken within a \
-         round.\n\n\
+         `cargo bench --bench argon2id -- --rounds {rounds} --turn-ms {turn_ms} --patience {patience}`: median \
+         (min–max) of {rounds} rounds, in each of which every kernel has its turn, in the same memory; the ratios are \
+         taken within a round.\n\n\
          | KiB, passes | cores | kernel | hashes/s | ms each | ratio to the crate | wanted | reached |\n\
          |---|---|---|---|---|---|---|---|\n",
         machine::describe()?
     );
     let mut scaling =
         String::from("\n| KiB, passes | kernel | all cores to one core | wanted | reached |\n|---|---|---|---|---|\n");
-    for Aim { cost, ratios_min } in AIMS {
-        let found = argon2id::calibrate(cost, cores, rounds, Duration::from_secs_f64(turn_ms / 1000.0));
-        found.speeds.iter().for_each(|speed| add_speed(&mut page, cost, speed, ratios_min));
-        add_scaling(&mut scaling, &found, cores);
+    for aim in AIMS {
+        let rows = measure(aim.cost, cores, rounds, Duration::from_secs_f64(turn_ms / 1000.0), patience)?;
+        rows.iter().for_each(|row| add_speed(&mut page, &aim, row));
+        add_scaling(&mut scaling, aim.cost, &rows, cores);
     }
     page.push_str(&scaling);
     println!("{page}");
     fs::write(RECORD, page + &kept())
 }
 
-fn add_speed(page: &mut String, cost: Argon2idCost, speed: &Speed, ratios_min: &[(Kernel, f64)]) {
-    let ratio = speed.ratio_to_crate;
-    let wanted = ratios_min.iter().find(|(kernel, _)| *kernel == speed.kernel).map(|(_, wanted)| *wanted);
+fn measure(cost: Argon2idCost, cores: usize, rounds: usize, turn: Duration, patience: f64) -> io::Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    for _ in 0..rounds {
+        machine::await_quiet(patience)?;
+        for Speed { kernel, cores, hashes_per_second, ratio_to_crate } in calibrate(cost, cores, 1, turn).speeds {
+            let known = rows.iter().position(|row| (row.kernel, row.cores) == (kernel, cores));
+            let index = known.unwrap_or(rows.len());
+            if known.is_none() {
+                rows.push(Row { kernel, cores, hashes_per_second: Vec::new(), ratios: Vec::new() });
+            }
+            rows[index].hashes_per_second.push(hashes_per_second.median);
+            rows[index].ratios.push(ratio_to_crate.median);
+        }
+    }
+    Ok(rows)
+}
+
+fn add_speed(page: &mut String, aim: &Aim, row: &Row) {
+    let (rate, ratio) = (spread(&row.hashes_per_second), spread(&row.ratios));
+    let wanted = aim.ratios_min.iter().find(|(kernel, _)| *kernel == row.kernel).map(|(_, wanted)| *wanted);
     writeln!(
         page,
         "| {}, {} | {} | {} | {} | {:.2} | {} | {} |",
-        cost.m_kib,
-        cost.t,
-        speed.cores,
-        speed.kernel.as_str(),
-        show(speed.hashes_per_second, 1),
-        speed.ms_per_hash(),
-        show(ratio, 2),
+        aim.cost.m_kib,
+        aim.cost.t,
+        row.cores,
+        row.kernel.as_str(),
+        rate.show(1),
+        1000.0 * row.cores as f64 / rate.median,
+        ratio.show(2),
         verdict(wanted, ratio.median),
     )
     .unwrap_or_default();
 }
 
-fn add_scaling(page: &mut String, found: &Calibration, cores: usize) {
-    for many in found.speeds.iter().filter(|speed| speed.cores == cores && cores > 1) {
-        let Some(one) = found.speeds.iter().find(|speed| speed.kernel == many.kernel) else { continue };
-        let ratio = many.hashes_per_second.median / one.hashes_per_second.median;
+fn add_scaling(page: &mut String, cost: Argon2idCost, rows: &[Row], cores: usize) {
+    for many in rows.iter().filter(|row| row.cores == cores && cores > 1) {
+        let Some(one) = rows.iter().find(|row| row.kernel == many.kernel) else { continue };
+        let ratios = many.hashes_per_second.iter().zip(&one.hashes_per_second).map(|(many, one)| many / one);
+        let ratio = Spread::of(ratios);
         let wanted = (many.kernel != Kernel::Crate).then_some(SCALING_MIN * cores as f64);
-        let (m_kib, t, kernel) = (found.cost.m_kib, found.cost.t, many.kernel.as_str());
-        writeln!(page, "| {m_kib}, {t} | {kernel} | {ratio:.2} | {} |", verdict(wanted, ratio)).unwrap_or_default();
+        let (m_kib, t, kernel, verdict) = (cost.m_kib, cost.t, many.kernel.as_str(), verdict(wanted, ratio.median));
+        writeln!(page, "| {m_kib}, {t} | {kernel} | {} | {verdict} |", ratio.show(2)).unwrap_or_default();
     }
+}
+
+fn spread(numbers: &[f64]) -> Spread {
+    Spread::of(numbers.iter().copied())
 }
 
 /// The cells for what was wanted, and whether it was reached.
@@ -102,10 +133,6 @@ fn verdict(wanted: Option<f64>, found: f64) -> String {
         Some(wanted) => format!("≥ {wanted:.1} | {}", if found >= wanted { "yes" } else { "no" }),
         None => " | ".to_owned(),
     }
-}
-
-fn show(spread: argon2id::Spread, decimals: usize) -> String {
-    Spread::of([spread.min, spread.median, spread.max]).show(decimals)
 }
 
 /// What was written by hand in the page that is there.
