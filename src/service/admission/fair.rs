@@ -72,15 +72,10 @@ struct Lane {
     /// Jobs left in the turn of a source of some weight.
     turn_left: u32,
     has_been_served: bool,
-    is_newest_first: bool,
     stands: Stands,
 }
 
 impl Lane {
-    fn next_end(&self) -> End {
-        if self.is_newest_first { End::Last } else { End::First }
-    }
-
     fn comes(&self) -> Comes {
         match (self.has_been_served, self.turn_left) {
             (false, _) => Comes::Fresh,
@@ -159,7 +154,6 @@ impl<J> FairQueue<J> {
                 accounts: Line::default(),
                 turn_left: 0,
                 has_been_served: false,
-                is_newest_first: false,
                 stands: Stands::Ready(self.ready.join(key, End::Last)),
             }
         });
@@ -180,8 +174,9 @@ impl<J> FairQueue<J> {
         }
     }
 
-    /// The next job to begin. Its account is passed over until [`FairQueue::finish`].
-    pub(super) fn take(&mut self) -> Option<Waiting<J>> {
+    /// The next job to begin. Its account is passed over until [`FairQueue::finish`]. Parties all of
+    /// whose jobs came after `recent` return to the oldest first.
+    pub(super) fn take(&mut self, recent: Tick) -> Option<Waiting<J>> {
         loop {
             let Some(key) = self.ready.pop(End::First) else {
                 if self.go_on() || self.release_stalled() {
@@ -193,7 +188,9 @@ impl<J> FairQueue<J> {
                 continue;
             }
             if let Some(account) = self.free_account(key) {
-                return Some(self.begin(key, account));
+                let begun = self.begin(key, account);
+                self.settle(begun.origin, recent);
+                return Some(begun);
             }
         }
     }
@@ -242,13 +239,22 @@ impl<J> FairQueue<J> {
         Some(waiting)
     }
 
-    /// The oldest jobs of `origin`'s lane, source and domain have no chance: from now on, until
-    /// none waits, their newest come first.
+    /// The oldest jobs of `origin`'s source and domain have no chance: from now on their newest
+    /// come first.
     pub(super) fn turn_to_newest(&mut self, origin: Origin) {
-        if let Some(lane) = self.lanes.get_mut(&origin.lane()) {
-            lane.is_newest_first = true;
-            self.sources.turn_to_newest(origin.source);
-            self.domains.turn_to_newest(origin.domain);
+        self.sources.set_newest_first(origin.source, true);
+        self.domains.set_newest_first(origin.domain, true);
+    }
+
+    fn settle(&mut self, origin: Origin, recent: Tick) {
+        let is_recent = |number: Option<u64>| {
+            number.and_then(|number| self.jobs.get(&number)).is_some_and(|waiting| waiting.arrived > recent)
+        };
+        if is_recent(self.sources.oldest(origin.source)) {
+            self.sources.set_newest_first(origin.source, false);
+        }
+        if is_recent(self.domains.oldest(origin.domain)) {
+            self.domains.set_newest_first(origin.domain, false);
         }
     }
 
@@ -316,11 +322,12 @@ impl<J> FairQueue<J> {
     /// The next account of the lane that has no job running. If there is none, the lane waits for
     /// the first one. At most as many are passed over as jobs run.
     fn free_account(&mut self, key: LaneKey) -> Option<u64> {
+        let end = self.sources.next_end(key.0);
         let lane = self.lanes.get_mut(&key)?;
-        let mut accounts = lane.accounts.walk(lane.next_end()).copied();
+        let mut accounts = lane.accounts.walk(end).copied();
         let free = accounts.find(|account| !is_running(&self.occupied, *account));
         if free.is_none() {
-            let first = *lane.accounts.walk(lane.next_end()).next()?;
+            let first = *lane.accounts.walk(end).next()?;
             let occupied = self.occupied.entry(first).or_default();
             lane.stands = Stands::AtAccount(first, occupied.lanes.join(key, End::Last));
         }
@@ -332,8 +339,11 @@ impl<J> FairQueue<J> {
         const KEPT: &str = "a lane, a queue and a number stand for waiting jobs";
         let lane = self.lanes.get_mut(&key).expect(KEPT);
         let queue = self.queues.get_mut(&(key, account)).expect(KEPT);
-        let served_last = if lane.is_newest_first { End::First } else { End::Last };
-        let number = if lane.is_newest_first { queue.jobs.pop_back() } else { queue.jobs.pop_front() }.expect(KEPT);
+        let (number, served_last) = match self.sources.next_end(key.0) {
+            End::First => (queue.jobs.pop_front(), End::Last),
+            End::Last => (queue.jobs.pop_back(), End::First),
+        };
+        let number = number.expect(KEPT);
         lane.accounts.leave(queue.place);
         let is_last = queue.jobs.is_empty();
         if is_last {

@@ -8,8 +8,8 @@
 //! - *Bounded in time.* A job that would not begin within [`Bounds::wait_max`] is refused when it
 //!   arrives, with the seconds after which to try again. One whose chance is lost later, because
 //!   others came who had a better right, is turned away when the bound is reached; from then on
-//!   the newest of its lane come first, until the lane is empty, for they can still be served in
-//!   time.
+//!   the newest of its source and its domain come first, for they can still be served in time,
+//!   until all that wait there are recent.
 //! - *Bounded in number.* Beyond [`Bounds::length_max`] a job is refused, unless somebody has more
 //!   waiting than its own source and domain; then that one's newest gives way.
 //! - *Fair* within each of three classes: see [`fair`]. Of eight jobs begun while all classes wait,
@@ -21,6 +21,8 @@
 mod fair;
 mod line;
 mod party;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +48,11 @@ const TURNS: [[Class; 3]; 8] = {
     const CHANGE: [Class; 3] = [Change, Operator, Login];
     [[Operator, Change, Login], CHANGE, CHANGE, CHANGE, [Login, Change, Operator], CHANGE, CHANGE, CHANGE]
 };
+
+/// Parts in which the share of a class among the jobs begun is counted, and how many of them the
+/// last job is worth.
+const SHARE_ONE: usize = 1 << 16;
+const SHARE_STEP: usize = SHARE_ONE >> 7;
 
 /// What a job is, in the order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,8 +132,15 @@ pub(super) struct Admission<J> {
     bounds: Bounds,
     queues: [FairQueue<J>; 3],
     turns_count: usize,
+    /// Of the jobs begun lately, how many were of each class. While a class waits, that is how
+    /// fast it is served, whatever the others are: each login that is let in is followed by a
+    /// change, which then goes before the next login.
+    shares: [usize; 3],
     /// The running mean of how long a job takes, in microseconds.
     job_us: u64,
+    /// Only jobs that are foreseen to wait less than this are let in. A forecast does not know who
+    /// else will come: each job whose time runs out makes it shorter, each that begins longer.
+    trusted: Duration,
     searched: Option<Tick>,
     turned_away: Vec<TurnedAway<J>>,
 }
@@ -135,7 +149,16 @@ impl<J: Patient> Admission<J> {
     /// `job` is about how long one will take, until the first ones have been measured.
     pub(super) fn new(bounds: Bounds, job: Duration) -> Self {
         let job_us = u64::try_from(job.as_micros()).unwrap_or(u64::MAX);
-        Self { bounds, queues: Default::default(), turns_count: 0, job_us, searched: None, turned_away: Vec::new() }
+        Self {
+            bounds,
+            queues: Default::default(),
+            turns_count: 0,
+            shares: [SHARE_ONE; 3],
+            job_us,
+            trusted: bounds.wait_max,
+            searched: None,
+            turned_away: Vec::new(),
+        }
     }
 
     /// Changes how many jobs may wait.
@@ -169,13 +192,14 @@ impl<J: Patient> Admission<J> {
     pub(super) fn take(&mut self, now: Tick) -> Option<Admitted<J>> {
         self.expire(now);
         loop {
-            let (class, waiting) = self.next_of_any()?;
+            let (class, waiting) = self.next_of_any(now)?;
             let pass = Pass { class, account: waiting.origin.account };
             if waiting.job.is_abandoned() {
                 self.queues[class as usize].finish(pass.account);
                 self.turn_away(waiting.job, Reason::Abandoned);
                 continue;
             }
+            self.trusted = (self.trusted + self.bounds.wait_max / 1024).min(self.bounds.wait_max);
             return Some(Admitted { job: waiting.job, waited: now.since(waiting.arrived), pass });
         }
     }
@@ -192,10 +216,18 @@ impl<J: Patient> Admission<J> {
         std::mem::take(&mut self.turned_away)
     }
 
-    fn next_of_any(&mut self) -> Option<(Class, fair::Waiting<J>)> {
+    fn next_of_any(&mut self, now: Tick) -> Option<(Class, fair::Waiting<J>)> {
+        let recent = Tick(now.0.saturating_sub(as_ms(self.bounds.wait_max / 2)));
         let row = TURNS[self.turns_count % TURNS.len()];
-        let next = row.into_iter().find_map(|class| Some((class, self.queues[class as usize].take()?)));
-        self.turns_count += usize::from(next.is_some());
+        let next = row.into_iter().find_map(|class| Some((class, self.queues[class as usize].take(recent)?)));
+        if let Some((class, _)) = next {
+            self.turns_count += 1;
+            for other in Class::ALL {
+                let share = &mut self.shares[other as usize];
+                *share -= *share * SHARE_STEP / SHARE_ONE;
+                *share += if other == class { SHARE_STEP } else { 0 };
+            }
+        }
         next
     }
 
@@ -205,10 +237,12 @@ impl<J: Patient> Admission<J> {
         let room = self.jobs_within(self.bounds.wait_max);
         let ahead = queue.ahead_of(origin, room);
         let others = self.len() - queue.len();
-        let ahead = (ahead + others).min(ahead.saturating_mul(TURNS.len()).div_ceil(class.turns()));
+        let least_share = class.turns() * SHARE_ONE / TURNS.len();
+        let at_share = |share: usize| ahead.saturating_mul(SHARE_ONE) / share;
+        let ahead = (ahead + others).max(at_share(self.shares[class as usize].max(1))).min(at_share(least_share));
         // Jobs of one account run one after the other, however many workers there are.
         let wait = self.time_for(ahead).max(self.job_time().saturating_mul(count(queue.of_account(origin))));
-        (wait <= self.bounds.wait_max).then_some(wait)
+        (wait <= self.trusted).then_some(wait)
     }
 
     /// How long a job takes, as far as is known.
@@ -245,6 +279,7 @@ impl<J: Patient> Admission<J> {
                 let late = queue.oldest().filter(|(_, arrived)| now.since(*arrived) > self.bounds.wait_max);
                 let Some(waiting) = late.and_then(|(number, _)| queue.remove(number)) else { break };
                 queue.turn_to_newest(waiting.origin);
+                self.trusted = (self.trusted - self.trusted / 32).max(self.bounds.wait_max / 8);
                 self.turn_away(waiting.job, Reason::Displaced);
             }
         }
@@ -282,6 +317,10 @@ impl<J: Patient> Admission<J> {
         }
         false
     }
+}
+
+fn as_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn count(jobs: usize) -> u32 {

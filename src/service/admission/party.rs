@@ -162,9 +162,21 @@ impl<L> Parties<L> {
         self.parties.get(&party).map_or(0, |party| party.parked.len())
     }
 
-    /// From now on the newest jobs of `party` come first, until none waits.
-    pub(super) fn turn_to_newest(&mut self, party: u64) {
-        self.party(party).is_newest_first = true;
+    /// Which jobs of `party` come first from now on.
+    pub(super) fn set_newest_first(&mut self, party: u64, is_newest_first: bool) {
+        if let Some(party) = self.parties.get_mut(&party) {
+            party.is_newest_first = is_newest_first;
+        }
+    }
+
+    /// From which end the jobs of `party` are served.
+    pub(super) fn next_end(&self, party: u64) -> End {
+        self.parties.get(&party).map_or(End::First, Party::next_end)
+    }
+
+    /// The oldest job of `party`.
+    pub(super) fn oldest(&self, party: u64) -> Option<u64> {
+        self.parties.get(&party)?.jobs.first().copied()
     }
 
     /// How many of `party`'s jobs come before one that is the first after `in_lane` others of its
