@@ -26,12 +26,12 @@ use super::party::{Comes, Parties};
 
 /// Whose a job is. The numbers stand for an address, a domain's and an account's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Origin {
-    pub(in super::super) source: u64,
-    pub(in super::super) domain: u64,
-    pub(in super::super) account: u64,
+pub(in crate::service) struct Origin {
+    pub(in crate::service) source: u64,
+    pub(in crate::service) domain: u64,
+    pub(in crate::service) account: u64,
     /// The shares of the source, at least 1.
-    pub(in super::super) weight: u32,
+    pub(in crate::service) weight: u32,
 }
 
 impl Origin {
@@ -107,6 +107,8 @@ struct Occupied {
 pub(super) struct FairQueue<J> {
     jobs: BTreeMap<u64, Waiting<J>>,
     arrivals_count: u64,
+    /// Where the next search begins.
+    searched: u64,
     queues: HashMap<(LaneKey, u64), AccountQueue>,
     accounts: HashMap<u64, AccountLoad>,
     lanes: HashMap<LaneKey, Lane>,
@@ -123,6 +125,7 @@ impl<J> Default for FairQueue<J> {
         Self {
             jobs: BTreeMap::new(),
             arrivals_count: 0,
+            searched: 0,
             queues: HashMap::new(),
             accounts: HashMap::new(),
             lanes: HashMap::new(),
@@ -208,9 +211,14 @@ impl<J> FairQueue<J> {
         self.jobs.first_key_value().map(|(number, waiting)| (*number, waiting.arrived))
     }
 
-    /// The numbers of the jobs that `is_wanted` chooses.
-    pub(super) fn find(&self, is_wanted: impl Fn(&J) -> bool) -> Vec<u64> {
-        self.jobs.iter().filter(|(_, waiting)| is_wanted(&waiting.job)).map(|(number, _)| *number).collect()
+    /// Looks at `count_max` jobs from where it stopped the last time, in a circle; the numbers of
+    /// those that `is_wanted` chooses.
+    pub(super) fn search(&mut self, count_max: usize, is_wanted: impl Fn(&J) -> bool) -> Vec<u64> {
+        let circle = self.jobs.range(self.searched..).chain(self.jobs.range(..self.searched));
+        let seen: Vec<_> = circle.take(count_max).collect();
+        let found = seen.iter().filter(|(_, waiting)| is_wanted(&waiting.job)).map(|(number, _)| **number).collect();
+        self.searched = seen.last().map_or(0, |(number, _)| **number + 1);
+        found
     }
 
     /// Takes out the job `number`, out of turn.
@@ -258,9 +266,8 @@ impl<J> FairQueue<J> {
         }
     }
 
-    /// About how many jobs would begin before one of `origin` that came now; at least that many
-    /// when it is more than `count_max`.
-    pub(super) fn ahead_of(&self, origin: Origin, count_max: usize) -> usize {
+    /// About how many jobs would begin before one of `origin` that came now.
+    pub(super) fn ahead_of(&self, origin: Origin) -> usize {
         let of_account = self.in_queue(origin);
         let in_lane = self.lanes.get(&origin.lane()).map_or(0, |lane| {
             let accounts = lane.accounts.len() + usize::from(of_account == 0);
@@ -269,7 +276,7 @@ impl<J> FairQueue<J> {
         let is_new = !self.lanes.contains_key(&origin.lane());
         let rounds = self.sources.rounds_before(origin.source, in_lane, is_new);
         let rounds = rounds.max(self.domains.rounds_before(origin.domain, in_lane, is_new));
-        self.sources.jobs_until(rounds, count_max).min(self.domains.jobs_until(rounds, count_max))
+        self.sources.jobs_until(rounds).min(self.domains.jobs_until(rounds))
     }
 
     /// About how many jobs of the same account would run before one of `origin` that came now; they

@@ -15,12 +15,13 @@
 //! - *Fair* within each of three classes: see [`fair`]. Of eight jobs begun while all classes wait,
 //!   one is an operator's, six are changes of sessions whose password has been proven, and one is
 //!   a login. What a class does not use goes to the others in that order.
-//! - *No work for nobody.* Jobs whose client has hung up are dropped when their turn comes, and
-//!   before anybody is refused because of them.
+//! - *No work for nobody.* Jobs whose client has hung up are dropped when their turn comes; and
+//!   before somebody is refused, some of those that wait are searched for them.
 
 mod fair;
 mod line;
 mod party;
+mod rounds;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -35,9 +36,10 @@ use self::fair::FairQueue;
 
 pub(super) use self::fair::Origin;
 
-/// How often at most all waiting jobs are searched for those whose client has hung up. A search
-/// costs some nanoseconds for each.
-const SEARCH_INTERVAL: Duration = Duration::from_millis(100);
+/// How many waiting jobs of each class are searched for those whose client has hung up, before a
+/// job is refused. Under a flood of refusals that goes through all of them soon; and each costs
+/// the refusing thread some nanoseconds.
+const SEARCHED_MAX: usize = 64;
 
 /// A refused client is never sent away for a shorter time, nor for a longer one.
 const RETRY_AFTER_S: RangeInclusive<u32> = super::RETRY_AFTER_S..=60;
@@ -141,7 +143,6 @@ pub(super) struct Admission<J> {
     /// Only jobs that are foreseen to wait less than this are let in. A forecast does not know who
     /// else will come: each job whose time runs out makes it shorter, each that begins longer.
     trusted: Duration,
-    searched: Option<Tick>,
     turned_away: Vec<TurnedAway<J>>,
 }
 
@@ -156,7 +157,6 @@ impl<J: Patient> Admission<J> {
             shares: [SHARE_ONE; 3],
             job_us,
             trusted: bounds.wait_max,
-            searched: None,
             turned_away: Vec::new(),
         }
     }
@@ -178,7 +178,7 @@ impl<J: Patient> Admission<J> {
     pub(super) fn offer(&mut self, job: J, class: Class, origin: Origin, now: Tick) -> Result<(), TurnedAway<J>> {
         self.expire(now);
         let mut wait = self.foresee(class, origin);
-        if (wait.is_none() || self.len() >= self.bounds.length_max) && self.drop_abandoned(now) {
+        if (wait.is_none() || self.len() >= self.bounds.length_max) && self.drop_abandoned() {
             wait = self.foresee(class, origin);
         }
         if wait.is_some() && (self.len() < self.bounds.length_max || self.displace_for(class, origin)) {
@@ -234,8 +234,7 @@ impl<J: Patient> Admission<J> {
     /// How long a job would wait; `None` if too long.
     fn foresee(&self, class: Class, origin: Origin) -> Option<Duration> {
         let queue = &self.queues[class as usize];
-        let room = self.jobs_within(self.bounds.wait_max);
-        let ahead = queue.ahead_of(origin, room);
+        let ahead = queue.ahead_of(origin);
         let others = self.len() - queue.len();
         let least_share = class.turns() * SHARE_ONE / TURNS.len();
         let at_share = |share: usize| ahead.saturating_mul(SHARE_ONE) / share;
@@ -253,12 +252,6 @@ impl<J: Patient> Admission<J> {
     /// How long the pool takes to begin so many jobs and one more.
     fn time_for(&self, jobs: usize) -> Duration {
         self.job_time().saturating_mul(count(jobs)) / count(self.bounds.workers).max(1)
-    }
-
-    /// How many jobs the pool begins in `time`.
-    fn jobs_within(&self, time: Duration) -> usize {
-        let jobs = time.as_micros() * self.bounds.workers as u128 / u128::from(self.job_us.max(1));
-        usize::try_from(jobs).unwrap_or(usize::MAX)
     }
 
     fn retry_after_s(&self) -> u32 {
@@ -285,16 +278,11 @@ impl<J: Patient> Admission<J> {
         }
     }
 
-    /// Drops all jobs whose client has hung up, unless that was done a moment ago; whether there
-    /// was any.
-    fn drop_abandoned(&mut self, now: Tick) -> bool {
-        if self.searched.is_some_and(|searched| now.since(searched) < SEARCH_INTERVAL) {
-            return false;
-        }
-        self.searched = Some(now);
+    /// Drops jobs whose client has hung up, of some that wait; whether there was any.
+    fn drop_abandoned(&mut self) -> bool {
         let before = self.len();
         for class in Class::ALL {
-            for number in self.queues[class as usize].find(J::is_abandoned) {
+            for number in self.queues[class as usize].search(SEARCHED_MAX, J::is_abandoned) {
                 if let Some(waiting) = self.queues[class as usize].remove(number) {
                     self.turn_away(waiting.job, Reason::Abandoned);
                 }
