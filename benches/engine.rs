@@ -6,16 +6,22 @@
 //! one write per request from an epoll loop, is measured in the same run, by turns, on the same
 //! core: absolute numbers differ between machines and hours, the ratios far less.
 //!
-//! `cargo bench --bench engine [-- --rounds N --seconds S]`; `KEYTURN_REDIS_SERVER` names redis
-//! where it is not on the path. Writes `benches/record/engine.md`.
+//! The third server is the same framing and dialogue on tokio-uring, which tells what driving the
+//! ring by hand is worth.
+//!
+//! `cargo bench --bench engine [-- --rounds N --tries N --seconds S --patience S]`; the environment
+//! variable `KEYTURN_REDIS_SERVER` names redis where it is not on the path. Writes
+//! `benches/record/engine.md`.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use std::{env, fs};
+use std::{array, env, fs};
 
+#[path = "support/baseline.rs"]
+mod baseline;
 #[path = "support/generator.rs"]
 mod generator;
 #[path = "support/machine.rs"]
@@ -33,13 +39,15 @@ use server::{Server, await_listener, free_address};
 const SERVER_CPU: usize = 0;
 const GENERATOR_CPU: usize = 1;
 const IDLE_CONNECTIONS: u32 = 10_000;
+const IDLE_BYTES_MAX: f64 = 256.0;
 const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/record/engine.md");
 
 /// A kind of load, and the most it may cost in comparison with redis.
 struct Workload {
     title: &'static str,
     arguments: &'static str,
-    needs_login: bool,
+    is_logged_in: bool,
+    /// Our processor time per operation against redis'.
     ratio_max: f64,
 }
 
@@ -47,33 +55,81 @@ const WORKLOADS: [Workload; 3] = [
     Workload {
         title: "NOOP (redis: PING), 64 connections",
         arguments: "pingpong --connections 64",
-        needs_login: true,
+        is_logged_in: true,
         ratio_max: 0.80,
     },
     Workload {
         title: "NOOP (redis: PING), 64 connections, 16 per send",
         arguments: "pipelined --connections 64 --pipeline 16",
-        needs_login: true,
+        is_logged_in: true,
         ratio_max: 0.45,
     },
     Workload {
         title: "connect, greeting, QUIT (redis: connect, PING, QUIT), 64 at a time",
         arguments: "churn --connections 64",
-        needs_login: false,
+        is_logged_in: false,
         ratio_max: 1.0,
     },
 ];
 
-/// One server of the two.
+/// The argument by which this program, started again, becomes the third server.
+const SERVE_BASELINE: &str = "--serve-baseline";
+
+/// One of the servers that are compared.
 struct Contender {
+    name: &'static str,
+    protocol: &'static str,
     address: SocketAddr,
     pid: u32,
-    protocol: &'static str,
+    /// Ends the server when dropped.
+    _process: Process,
+}
+
+#[expect(dead_code, reason = "held for their ends")]
+enum Process {
+    Ours(Server),
+    Child(Running),
 }
 
 impl Contender {
+    /// Starts all three: ours first.
+    fn start_all() -> io::Result<[Self; 3]> {
+        let server = Server::start(&[SERVER_CPU], 1, baseline::COST)?;
+        let ours = Self {
+            name: "keyturn",
+            protocol: "keyturn",
+            address: server.address(),
+            pid: server.pid(),
+            _process: Process::Ours(server),
+        };
+        let redis = env::var("KEYTURN_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        let address = free_address()?;
+        let mut command = Command::new(&redis);
+        command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string(), "--maxclients", "15000"]);
+        command.args(["--save", "", "--appendonly", "no", "--protected-mode", "no"]);
+        let redis = Self::start("redis", "redis", address, &mut command)?;
+        let address = free_address()?;
+        let mut command = Command::new(env::current_exe()?);
+        command.arg(SERVE_BASELINE).arg(address.to_string());
+        let baseline = Self::start("tokio-uring", "keyturn", address, &mut command)?;
+        Ok([ours, redis, baseline])
+    }
+
+    fn start(
+        name: &'static str,
+        protocol: &'static str,
+        address: SocketAddr,
+        command: &mut Command,
+    ) -> io::Result<Self> {
+        let child = spawn_on(&[SERVER_CPU], command.stdin(Stdio::null()).stdout(Stdio::null()))
+            .map_err(|error| io::Error::new(error.kind(), format!("{name} cannot be started: {error}")))?;
+        let process = Running(child);
+        await_listener(address)?;
+        Ok(Self { name, protocol, address, pid: process.0.id(), _process: Process::Child(process) })
+    }
+
     fn measure(&self, generator: &Generator, workload: &Workload, seconds: f64) -> io::Result<Findings> {
-        let login = if workload.needs_login && self.protocol == "keyturn" { "--user u0 --password-stdin" } else { "" };
+        let login = if workload.is_logged_in && self.protocol == "keyturn" { "--user u0 --password-stdin" } else { "" };
         let arguments = format!(
             "{} {login} --protocol {} --server-pid {} --seconds {seconds}",
             workload.arguments, self.protocol, self.pid
@@ -104,134 +160,120 @@ fn anonymous_bytes(pid: u32) -> io::Result<f64> {
     kib.map(|kib| kib * 1024.0).ok_or_else(|| io::Error::other("the kernel does not say RssAnon"))
 }
 
-fn start_redis() -> io::Result<(Running, SocketAddr)> {
-    let binary = env::var("KEYTURN_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
-    let address = free_address()?;
-    let mut command = Command::new(&binary);
-    command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string(), "--maxclients", "15000"]);
-    command
-        .args(["--save", "", "--appendonly", "no", "--protected-mode", "no"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    let child = spawn_on(&[SERVER_CPU], &mut command)
-        .map_err(|error| io::Error::new(error.kind(), format!("{binary} (Debian: redis-server): {error}")))?;
-    let redis = Running(child);
-    await_listener(address)?;
-    Ok((redis, address))
+/// The same load on all servers, one right after the other: what each run found.
+type Round = [Findings; 3];
+
+/// The most that other processes used during a round, in processors.
+fn noise(round: &Round) -> f64 {
+    round.iter().map(|findings| findings.number("others_cpu_share")).fold(0.0, f64::max)
 }
 
-/// Starts both servers, lets `act` use them, and ends them.
-fn with_both<T>(act: impl FnOnce(&Contender, &Contender) -> io::Result<T>) -> io::Result<T> {
-    let server = Server::start(&[SERVER_CPU], 1)?;
-    let (redis, redis_address) = start_redis()?;
-    let ours = Contender { address: server.address(), pid: server.pid(), protocol: "keyturn" };
-    let theirs = Contender { address: redis_address, pid: redis.0.id(), protocol: "redis" };
-    act(&ours, &theirs)
+/// The `count` rounds during which other processes used the least processor time.
+fn quietest(mut rounds: Vec<Round>, count: usize) -> Vec<Round> {
+    rounds.sort_by(|one, other| noise(one).total_cmp(&noise(other)));
+    rounds.truncate(count);
+    rounds
 }
 
-/// Two runs of the same load, one right after the other.
-#[derive(Clone)]
-struct Pair {
-    ours: Findings,
-    theirs: Findings,
-}
-
-impl Pair {
-    /// The most that other processes used meanwhile, in processors.
-    fn noise(&self) -> f64 {
-        self.ours.number("others_cpu_share").max(self.theirs.number("others_cpu_share"))
+/// The rows about one workload: one per server.
+fn cost_rows(workload: &Workload, names: [&str; 3], rounds: &[Round]) -> String {
+    let cost = |findings: &Findings| findings.number("server_cpu_ns_per_op");
+    let mut rows = String::new();
+    for (index, name) in names.into_iter().enumerate() {
+        let over = |number: &str| Spread::of(rounds.iter().map(|round| round[index].number(number)));
+        let ratio = Spread::of(rounds.iter().map(|round| cost(&round[0]) / cost(&round[index])));
+        let verdict = match name {
+            "keyturn" => String::new(),
+            "redis" => {
+                let reached = if ratio.median <= workload.ratio_max { "reached" } else { "missed" };
+                format!("**{}**; at most {:.2}: {reached}", ratio.show(2), workload.ratio_max)
+            }
+            _ => ratio.show(2),
+        };
+        writeln!(
+            rows,
+            "| {} | {name} | {} | {verdict} | {:.0} | {:.0} | {:.2} | {:.2} | {:.2} |",
+            if index == 0 { workload.title } else { "" },
+            over("server_cpu_ns_per_op").show(0),
+            over("ops_per_s").median,
+            over("p99_us").median,
+            over("server_cpu_share").median,
+            over("generator_cpu_share").median,
+            over("others_cpu_share").max,
+        )
+        .expect("a String takes everything");
     }
-}
-
-/// A row of the table about processor time.
-fn cost_row(workload: &Workload, pairs: &[Pair]) -> String {
-    let ours = |name: &str| Spread::of(pairs.iter().map(|pair| pair.ours.number(name)));
-    let theirs = |name: &str| Spread::of(pairs.iter().map(|pair| pair.theirs.number(name)));
-    let cost = "server_cpu_ns_per_op";
-    let ratio = Spread::of(pairs.iter().map(|pair| pair.ours.number(cost) / pair.theirs.number(cost)));
-    format!(
-        "| {} | {} | {} | **{}** | {:.2} | {} | {:.0} | {:.0} | {:.2} / {:.2} | {:.2} / {:.2} | {:.2} |",
-        workload.title,
-        ours(cost).show(0),
-        theirs(cost).show(0),
-        ratio.show(2),
-        workload.ratio_max,
-        if ratio.median <= workload.ratio_max { "yes" } else { "no" },
-        ours("ops_per_s").median,
-        theirs("ops_per_s").median,
-        ours("server_cpu_share").median,
-        theirs("server_cpu_share").median,
-        ours("generator_cpu_share").median,
-        theirs("generator_cpu_share").median,
-        Spread::of(pairs.iter().map(Pair::noise)).max,
-    )
-}
-
-/// The `rounds` pairs during which other processes used the least processor time.
-fn quietest(mut pairs: Vec<Pair>, rounds: usize) -> Vec<Pair> {
-    pairs.sort_by(|one, other| one.noise().total_cmp(&other.noise()));
-    pairs.truncate(rounds);
-    pairs
+    rows
 }
 
 #[expect(clippy::print_stdout, reason = "a bench speaks to its terminal")]
 fn main() -> io::Result<()> {
+    if let Some(address) = env::args().skip_while(|argument| argument != SERVE_BASELINE).nth(1) {
+        return baseline::serve(address.parse().map_err(io::Error::other)?);
+    }
     raise_open_files()?;
-    let rounds = machine::argument("--rounds", 5.0) as usize;
-    let tries = machine::argument("--tries", rounds as f64) as usize;
+    let count = machine::argument("--rounds", 5.0) as usize;
+    let tries = machine::argument("--tries", count as f64) as usize;
     let seconds = machine::argument("--seconds", 2.0);
+    let patience = machine::argument("--patience", 10.0);
     let generator = Generator::build(&[GENERATOR_CPU])?;
+    let mut rounds: [Vec<Round>; WORKLOADS.len()] = Default::default();
+    let contenders = Contender::start_all()?;
+    for number in 1..=tries {
+        for (workload, rounds) in WORKLOADS.iter().zip(&mut rounds) {
+            machine::await_quiet(patience)?;
+            println!("round {number}: {}", workload.title);
+            let mut found = Vec::new();
+            for contender in &contenders {
+                let findings = contender.measure(&generator, workload, seconds)?;
+                println!("  {:<12} {findings}", contender.name);
+                found.push(findings);
+            }
+            rounds.push(found.try_into().expect("one for each contender"));
+        }
+    }
+    let names = array::from_fn(|index| contenders[index].name);
+    drop(contenders);
     let mut record = format!(
         "# The engine against redis\n\n{}. Server on CPU {SERVER_CPU} (one shard), generator on CPU {GENERATOR_CPU}, \
-         loopback, windows of {seconds} s.\n`cargo bench --bench engine -- --rounds {rounds} --tries {tries} \
-         --seconds {seconds}`: median (min–max) of the {rounds} quietest of {tries} alternations; the ratio is taken \
-         within each.\n\n\
-         | workload | keyturn CPU ns/op | redis CPU ns/op | ratio | at most | reached | keyturn ops/s | redis ops/s \
-         | server CPU | generator CPU | others' CPU (worst) |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+         loopback, windows of {seconds} s.\n`cargo bench --bench engine -- --rounds {count} --tries {tries} --seconds \
+         {seconds} --patience {patience}`: median (min–max) of the {count} quietest of {tries} rounds; ratios are taken \
+         within each.\n\nThe CPU columns count processors: of the server, of the generator, and of other processes in \
+         the worst of the rounds kept. Where the generator comes near 1, operations per second are its limit.\n\n\
+         | workload | server | CPU ns/op | keyturn against it | ops/s | p99 µs | its CPU | generator's | others' |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
         machine::describe()?,
     );
-    let mut pairs: [Vec<Pair>; WORKLOADS.len()] = Default::default();
-    with_both(|ours, theirs| {
-        for round in 1..=tries {
-            for (workload, pairs) in WORKLOADS.iter().zip(&mut pairs) {
-                let pair = Pair {
-                    ours: ours.measure(&generator, workload, seconds)?,
-                    theirs: theirs.measure(&generator, workload, seconds)?,
-                };
-                println!("round {round}: {}", workload.title);
-                println!("  keyturn {}\n  redis   {}", pair.ours, pair.theirs);
-                pairs.push(pair);
-            }
-        }
-        Ok(())
-    })?;
-    for (workload, pairs) in WORKLOADS.iter().zip(pairs) {
-        writeln!(record, "{}", cost_row(workload, &quietest(pairs, rounds))).expect("a String takes everything");
+    for (workload, rounds) in WORKLOADS.iter().zip(rounds) {
+        record.push_str(&cost_rows(workload, names, &quietest(rounds, count)));
     }
     record.push_str(&idle_table(&generator)?);
     println!("\n{record}");
     fs::write(RECORD, record)
 }
 
-/// Memory per idle connection, on servers that have done nothing else. The second time the pages
-/// that connections live in have been touched before, so what is left is what they allocate.
+/// Memory per idle connection, on fresh servers.
 fn idle_table(generator: &Generator) -> io::Result<String> {
     let mut table = format!(
-        "\nAnonymous memory per connection, {IDLE_CONNECTIONS} of them, on fresh servers (wanted: at most 256 B beyond \
-         the preallocated slab):\n\n| connections | keyturn B | redis B |\n|---|---|---|\n"
+        "\nAnonymous memory per connection in bytes, {IDLE_CONNECTIONS} of them, on servers that have done nothing \
+         else. (The kernel gives memory in pages of 2 MiB here, that is, 210 B per connection.)\n\n\
+         | connections | keyturn | redis | tokio-uring |\n|---|---|---|---|\n"
     );
-    with_both(|ours, theirs| {
-        for (title, touch) in [
-            ("silent, the first", ""),
-            ("silent, again after those have left: beyond the slab", ""),
-            ("again, after one request each", "--touch"),
-        ] {
-            let (our, their) = (ours.idle_bytes(generator, touch)?, theirs.idle_bytes(generator, touch)?);
-            writeln!(table, "| {title} | **{our:.0}** | {their:.0} |").expect("a String takes everything");
-            // Both servers have noticed that all have left.
-            std::thread::park_timeout(Duration::from_secs(2));
+    for (title, touch) in [("silent", ""), ("after one request each", "--touch")] {
+        let contenders = Contender::start_all()?;
+        write!(table, "| {title} |").expect("a String takes everything");
+        for contender in &contenders {
+            write!(table, " {:.0} |", contender.idle_bytes(generator, touch)?).expect("a String takes everything");
         }
-        Ok(())
-    })?;
+        // The pages of the slab have been touched now: what is left is what connections allocate.
+        std::thread::park_timeout(Duration::from_secs(2));
+        let again = contenders[0].idle_bytes(generator, touch)?;
+        let verdict = if again <= IDLE_BYTES_MAX { "reached" } else { "missed" };
+        write!(
+            table,
+            "\n| {title}, beyond the preallocated slab | **{again:.0}**; at most {IDLE_BYTES_MAX:.0}: {verdict} | – | – |\n"
+        )
+        .expect("a String takes everything");
+    }
     Ok(table)
 }

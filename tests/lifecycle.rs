@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 use std::time::Instant;
 
+use keyturn::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX};
 use rustix::process::Signal;
 
 use crate::world::client::{Client, Heard, PATIENCE};
@@ -35,10 +36,9 @@ fn printed(output: &Output) -> String {
 fn the_first_start_tells_the_postmasters_password_once_and_it_works() {
     let home = Home::new("communigate", FAST);
     let mut program = home.serve();
-    let said = program.said();
-    let (_, password) = said.split_once("password: ").unwrap_or_else(|| panic!("no password in:\n{said}"));
-    let password = password.split_whitespace().next().unwrap();
-    assert!(logs_in(&home, "postmaster", password), "'{password}' of:\n{said}");
+    let line = program.await_line("password:");
+    let password = line.split_whitespace().last().unwrap();
+    assert!(logs_in(&home, "postmaster", password), "'{password}' of:\n{line}");
     assert_eq!(program.said().matches(password).count(), 1, "{}", program.said());
     let mode = std::fs::metadata(home.data_path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "only its owner enters the data directory");
@@ -132,6 +132,17 @@ fn check_reports_every_problem_with_line_and_field() {
     let mut program = home.spawn();
     assert_eq!(program.wait().code(), Some(3));
     program.await_line("idle_secnds");
+}
+
+#[test]
+fn the_costliest_hash_is_accepted_and_a_costlier_one_is_not() {
+    let home = Home::new("communigate", FAST);
+    let passes = ARGON2ID_KIB_WRITTEN_MAX / u64::from(ARGON2ID_M_KIB_MAX);
+    for (t, code) in [(passes, 0), (passes + 1, 3)] {
+        home.configure(&format!("[argon2id]\nm_kib = {ARGON2ID_M_KIB_MAX}\nt = {t}\n"));
+        let output = home.run(&["check"], "");
+        assert_eq!(output.status.code(), Some(code), "{}", printed(&output));
+    }
 }
 
 #[test]

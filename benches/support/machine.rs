@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::process::Command;
+use std::time::Duration;
 
 /// A line for the record: processor, kernel, compiler.
 pub(crate) fn describe() -> io::Result<String> {
@@ -21,6 +22,29 @@ pub(crate) fn describe() -> io::Result<String> {
         kernel.trim(),
         String::from_utf8_lossy(&compiler.stdout).trim(),
     ))
+}
+
+/// Waits until nothing else runs here, for at most `seconds`; goes on then all the same.
+pub(crate) fn await_quiet(seconds: f64) -> io::Result<()> {
+    const LOOK: Duration = Duration::from_millis(250);
+    const BUSY_TICKS_MAX: u64 = 1;
+    let mut before = busy_ticks()?;
+    for _ in 0..(seconds / LOOK.as_secs_f64()) as u64 {
+        std::thread::park_timeout(LOOK);
+        let now = busy_ticks()?;
+        if now - before <= BUSY_TICKS_MAX {
+            break;
+        }
+        before = now;
+    }
+    Ok(())
+}
+
+/// How long all CPUs have been busy, in ticks of 10 ms: all of proc(5)'s fields but idle and iowait.
+fn busy_ticks() -> io::Result<u64> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let fields = stat.split_whitespace().skip(1).take(8).map_while(|field| field.parse::<u64>().ok());
+    Ok(fields.enumerate().filter(|(index, _)| *index != 3 && *index != 4).map(|(_, ticks)| ticks).sum())
 }
 
 /// The median, and the least and greatest, of some numbers.

@@ -1,7 +1,8 @@
 //! Load generator for poppwd servers.
 //!
-//! It reads the protocol in its own way and shares no code with the server, so that the two
-//! readings check each other.
+//! It reads the protocol in its own way and shares no code for that with the server, so that the
+//! two readings check each other. The server's library is used where there is no dialogue: to make
+//! accounts offline, and to time a hash.
 
 use std::process::ExitCode;
 
@@ -10,6 +11,8 @@ use clap::{Parser, Subcommand};
 mod clock;
 mod cpu;
 mod peak;
+mod plan;
+mod prepare;
 mod report;
 mod run;
 mod target;
@@ -24,20 +27,32 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 measured; 1 could not measure, or peak was answered wrongly; 2 wrong usage; \
-     4 a --fail-if condition holds.";
+     3 verify found something wrong; 4 a --fail-if condition holds.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Finds input/output ceilings with one raw io_uring thread; pin it yourself (taskset)
     Peak(peak::Options),
+    /// Makes accounts to put load on, offline, in a data directory
+    Prepare(prepare::Options),
+    /// Says how many cores a campaign needs, by timing a hash on this machine
+    Plan(plan::Options),
     /// Plays clients that come and change their passwords, and measures how they fare
-    Run(run::Options),
+    Run(Box<run::Options>),
+    /// Checks that the server has kept every change that a ledger says it has acknowledged
+    Verify(run::VerifyOptions),
+    /// Sets two results of run side by side
+    Compare(run::CompareOptions),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Peak(options) => peak::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Prepare(options) => prepare::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Plan(options) => plan::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Run(options) => run::run(&options),
+        Command::Verify(options) => run::verify(&options),
+        Command::Compare(options) => run::compare(&options).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|fault| report::complain(&fault))
 }

@@ -1,13 +1,13 @@
 //! The server under load: where it is, what it speaks, and how to reach it.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use clap::ValueEnum;
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
-use crate::wire::{is_reply, line_bytes};
+use crate::wire::{is_refusal, is_reply, line_bytes};
 
 /// How long the unmeasured set-up waits for one reply.
 const SETUP_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -59,6 +59,25 @@ impl Login {
     }
 }
 
+/// Whether a password lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It does.
+    Granted,
+    /// It does not, or not now.
+    Refused,
+}
+
+/// The first line of standard input, without its end: where passwords come from.
+///
+/// # Errors
+/// When standard input cannot be read.
+pub(crate) fn first_line_of_stdin() -> io::Result<String> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 /// A connection in the hands of the set-up: blocking, one line at a time.
 #[derive(Debug)]
 pub(crate) struct Talk {
@@ -89,10 +108,28 @@ impl Talk {
     /// # Errors
     /// When the connection fails or the server does not accept the password.
     pub(crate) fn log_in(&mut self, user: &str, password: &str) -> io::Result<()> {
+        match self.try_log_in(user, password)? {
+            Access::Granted => Ok(()),
+            Access::Refused => Err(io::Error::other(format!("the server refuses the password of {user}"))),
+        }
+    }
+
+    /// Tries to log in with USER and PASS.
+    ///
+    /// # Errors
+    /// When the connection fails or the server answers neither yes nor no.
+    pub(crate) fn try_log_in(&mut self, user: &str, password: &str) -> io::Result<Access> {
         self.stream.write_all(format!("USER {user}\r\n").as_bytes())?;
         self.expect_code("USER", &[b"200", b"300"])?;
         self.stream.write_all(format!("PASS {password}\r\n").as_bytes())?;
-        self.expect_code("PASS", &[b"200"])
+        let line = self.line()?;
+        if is_reply(&line, &[b"200"]) {
+            Ok(Access::Granted)
+        } else if is_refusal(&line) {
+            Ok(Access::Refused)
+        } else {
+            Err(wrong("PASS", &line))
+        }
     }
 
     /// Asks for nothing and returns the reply line, CR LF included.

@@ -67,6 +67,7 @@ impl Inbox {
     /// let mut chunk = &b"IT\n"[..];
     /// assert_eq!(inbox.next_line(&mut chunk), Framed::Line(b"QUIT"));
     /// ```
+    #[inline]
     pub fn next_line<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Framed<'a> {
         self.wipe_taken();
         let end_in_chunk = |chunk: &[u8]| memchr(b'\n', chunk);

@@ -92,9 +92,9 @@ impl Reply {
     /// 501 general error, 510 no right to, 515 login failed (and nothing else: a client repeats
     /// its login until it sees 200 or 515). Texts avoid `, : ' / ( )` there, on which one client
     /// library throws; the one exception is the phrase `login OK, proceed`, which it knows.
-    fn row(self, rules: &Rules) -> Row<'_> {
+    fn row<'a>(&self, rules: &'a Rules) -> Row<'a> {
         use {CommandFault as Fault, NewPasswordRefusal as Refusal};
-        match self {
+        match *self {
             Self::Greeting => success(&rules.greeting, &rules.greeting),
             Self::SendPass => Row {
                 communigate: ("300", "please send the PASS"),
@@ -164,7 +164,7 @@ impl Reply {
 
     /// Appends the reply line: three digits, a space, a text, CR LF; ASCII, at most
     /// [`REPLY_BYTES_MAX`] bytes. Nothing a client sent is ever in it.
-    pub fn print(self, rules: &Rules, out: &mut Vec<u8>) {
+    pub fn print(&self, rules: &Rules, out: &mut Vec<u8>) {
         let start = out.len();
         let row = self.row(rules);
         let (code, text) = match rules.dialect {

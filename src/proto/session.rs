@@ -85,6 +85,7 @@ impl Session {
     ///
     /// # Panics
     /// When an answer arrives that was not asked for, or a line that was not awaited.
+    #[inline]
     pub fn step(&mut self, event: Event<'_>, rules: &Rules, effects: &mut Effects) {
         let mut turn = Turn { rules, effects };
         match (event, self.awaits()) {

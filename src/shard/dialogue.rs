@@ -6,7 +6,7 @@ use tracing::{enabled, event};
 
 use super::desk::Desk;
 use crate::model::Tick;
-use crate::proto::{Awaits, ChangeOutcome, Closing, Denial, Effect, Event, Reply, Session, Verdict, redacted};
+use crate::proto::{Awaits, ChangeOutcome, Closing, Denial, Effect, Effects, Event, Reply, Session, Verdict, redacted};
 use crate::ring::Key;
 use crate::service::{Answer, Request, Ticket};
 use crate::syslog::{ALL_INFO, MAJOR, PROBLEM};
@@ -67,6 +67,7 @@ impl Dialogue {
 
     /// Feeds one event to the session and carries out what it asks for. Replies are appended to
     /// the desk's.
+    #[inline]
     pub(super) fn step(&mut self, key: Key, event: Event<'_>, desk: &mut Desk) {
         if let Event::Line(line) = event
             && enabled!(target: "PWD", ALL_INFO)
@@ -74,18 +75,28 @@ impl Dialogue {
             event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-inp: {}", redacted(line));
         }
         let mut effects = std::mem::take(&mut desk.effects);
-        let mut next = Some(event);
-        while let Some(event) = next.take() {
+        self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
+        while let Some(answer) = self.carry_out_all(key, &mut effects, desk) {
+            let event = self.receive_answer(answer);
             self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
-            for effect in effects.drain(..) {
-                if let Effect::Reply(reply) = effect {
-                    self.print(reply, desk);
-                } else if let Some(answer) = self.carry_out(key, effect, desk) {
-                    next = Some(self.receive_answer(answer));
-                }
-            }
         }
         desk.effects = effects;
+    }
+
+    /// Carries out what one step has asked for, in order. Some work is answered at once.
+    fn carry_out_all(&mut self, key: Key, effects: &mut Effects, desk: &mut Desk) -> Option<Answer> {
+        // Most steps ask for a reply and nothing else. It is read where it lies: to move what was
+        // written a moment ago in smaller parts would stall the core.
+        if let [Effect::Reply(reply)] = &effects[..] {
+            self.print(reply, desk);
+            effects.clear();
+            return None;
+        }
+        let mut answered = None;
+        for effect in effects.drain(..) {
+            answered = self.carry_out(key, effect, desk).or(answered);
+        }
+        answered
     }
 
     /// Feeds the service's answer to the session.
@@ -109,7 +120,7 @@ impl Dialogue {
         }
     }
 
-    fn print(&self, reply: Reply, desk: &mut Desk) {
+    fn print(&self, reply: &Reply, desk: &mut Desk) {
         let start = desk.replies.len();
         reply.print(&desk.listeners[self.listener].rules, &mut desk.replies);
         if enabled!(target: "PWD", ALL_INFO) {
@@ -118,11 +129,10 @@ impl Dialogue {
         }
     }
 
-    /// Carries out one effect. Some answers need no waiting for.
     fn carry_out(&mut self, key: Key, effect: Effect, desk: &mut Desk) -> Option<Answer> {
         match effect {
             Effect::Reply(reply) => {
-                self.print(reply, desk);
+                self.print(&reply, desk);
                 None
             }
             Effect::Verify { login, secret } => {

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getsockname, listen, socket_with, sockopt};
@@ -19,9 +21,19 @@ pub(super) fn open(address: SocketAddr) -> Result<(OwnedFd, SocketAddr), ListenF
 
 /// Makes sure that nobody else listens on `address`. Sharing it among the shards would also share
 /// it, silently, with another server of the same user.
+///
+/// An address in use is looked at again for a while: the kernel takes some milliseconds to close
+/// the listeners of a server that was killed, and one that is restarted should not mind.
 pub(super) fn check_free(address: SocketAddr) -> Result<(), ListenFault> {
     let bind_alone = || bind(&make_socket(address)?, &address);
-    bind_alone().map_err(|errno| ListenFault { address, errno })
+    let mut looks_left = 50;
+    loop {
+        match bind_alone() {
+            Err(Errno::ADDRINUSE) if looks_left > 0 => thread::park_timeout(Duration::from_millis(20)),
+            outcome => return outcome.map_err(|errno| ListenFault { address, errno }),
+        }
+        looks_left -= 1;
+    }
 }
 
 fn make_socket(address: SocketAddr) -> Result<OwnedFd, Errno> {

@@ -13,7 +13,7 @@ mod ring;
 mod script;
 mod stream;
 
-use std::io::{self, BufRead};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use clap::{Args, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::report::Report;
-use crate::target::{Login, Protocol, Talk};
+use crate::target::{Login, Protocol, Talk, first_line_of_stdin};
 use meter::Meter;
 use stream::Exchange;
 
@@ -123,10 +123,7 @@ impl Options {
         let Some(user) = self.user.clone() else {
             return Ok(None);
         };
-        let mut password = String::new();
-        io::stdin().lock().read_line(&mut password)?;
-        let password = password.trim_end_matches(['\r', '\n']).to_owned();
-        Ok(Some(Login { user, password }))
+        Ok(Some(Login { user, password: first_line_of_stdin()? }))
     }
 
     /// Opens all connections, logged in if a name was given, and learns the reply to the request
@@ -160,9 +157,11 @@ impl Options {
     fn probe(&self, login: Option<&Login>, meter: impl FnOnce() -> Meter, report: &mut Report) -> io::Result<Meter> {
         let (sockets, reply) = self.connect(login)?;
         let mut meter = meter();
-        let lateness = probe::run(sockets, self.protocol.no_operation(), &reply, self.rate, &mut meter)?;
+        let aside = probe::run(sockets, self.protocol.no_operation(), &reply, self.rate, &mut meter)?;
         report.count("rate", self.rate);
-        meter::add_latency(report, ["late_p50_us", "late_p99_us", "late_p999_us", "late_max_us"], &lateness);
+        meter::add_latency(report, ["late_p50_us", "late_p99_us", "late_p999_us", "late_max_us"], &aside.late);
+        let names = ["sent_p50_us", "sent_p99_us", "sent_p999_us", "sent_max_us"];
+        meter::add_latency(report, names, &aside.from_sent);
         Ok(meter)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::meter::Meter;
+use super::meter::{Meter, histogram};
 use super::ring::{Outcome, Ring};
 use crate::clock;
 use crate::target::wrong;
@@ -16,16 +16,24 @@ use crate::target::wrong;
 /// Timers of this thread fire at most this much late by choice of the kernel.
 const TIMER_SLACK_NS: u32 = 1_000;
 
+/// What else there is to know about the requests, the warm-up included.
+#[derive(Debug)]
+pub(super) struct Aside {
+    /// How late they were sent.
+    pub(super) late: Histogram<u64>,
+    /// Their latency from the moment they were in fact sent.
+    pub(super) from_sent: Histogram<u64>,
+}
+
 struct Slot {
     socket: TcpStream,
-    /// When each unanswered request should have been sent.
-    intended: VecDeque<u64>,
+    /// When each unanswered request was due, and when it was sent.
+    waiting: VecDeque<(u64, u64)>,
     received: usize,
 }
 
 /// Sends `request` on schedule, `rate` times a second over all `sockets` in turn, until `meter`
-/// has measured. Latency counts from the moment a request was due. Returns how late they were
-/// sent.
+/// has measured. Latency counts from the moment a request was due.
 ///
 /// # Errors
 /// When a reply is not `reply`, a connection breaks, or the ring fails.
@@ -35,15 +43,15 @@ pub(super) fn run(
     reply: &[u8],
     rate: u64,
     meter: &mut Meter,
-) -> io::Result<Histogram<u64>> {
+) -> io::Result<Aside> {
     rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(u64::from(TIMER_SLACK_NS)))?;
     let mut ring = Ring::new()?;
     let mut slots: Vec<Slot> =
-        sockets.into_iter().map(|socket| Slot { socket, intended: VecDeque::new(), received: 0 }).collect();
+        sockets.into_iter().map(|socket| Slot { socket, waiting: VecDeque::new(), received: 0 }).collect();
     for (index, slot) in (0..).zip(&slots) {
         ring.receive(index, slot.socket.as_fd())?;
     }
-    let mut lateness = super::meter::histogram();
+    let mut aside = Aside { late: histogram(), from_sent: histogram() };
     let start = clock::monotonic_ns();
     let due = |count: u64| start + count.saturating_mul(1_000_000_000) / rate;
     let mut sent = 0;
@@ -51,12 +59,12 @@ pub(super) fn run(
     loop {
         let now = clock::monotonic_ns();
         if !meter.advance(now)? {
-            return Ok(lateness);
+            return Ok(aside);
         }
         while due(sent) <= now {
             let index = (sent % slots.len() as u64) as usize;
-            slots[index].intended.push_back(due(sent));
-            lateness.saturating_record((now - due(sent)).max(1));
+            slots[index].waiting.push_back((due(sent), now));
+            aside.late.saturating_record((now - due(sent)).max(1));
             ring.send(index as u32, slots[index].socket.as_fd(), request)?;
             sent += 1;
         }
@@ -69,7 +77,7 @@ pub(super) fn run(
             match completion.outcome {
                 Outcome::Received { filled, armed } => {
                     let bytes = ring.bytes(&filled);
-                    slot.hear(bytes, reply, now, meter)?;
+                    slot.hear(bytes, reply, now, meter, &mut aside.from_sent)?;
                     ring.recycle(filled);
                     if !armed {
                         ring.receive(index, slot.socket.as_fd())?;
@@ -85,15 +93,23 @@ pub(super) fn run(
 
 impl Slot {
     /// Takes in `bytes`, which continue a run of `reply`s.
-    fn hear(&mut self, bytes: &[u8], reply: &[u8], now: u64, meter: &mut Meter) -> io::Result<()> {
+    fn hear(
+        &mut self,
+        bytes: &[u8],
+        reply: &[u8],
+        now: u64,
+        meter: &mut Meter,
+        from_sent: &mut Histogram<u64>,
+    ) -> io::Result<()> {
         for byte in bytes {
             if reply[self.received] != *byte {
                 return Err(wrong("a paced request", bytes));
             }
             self.received = (self.received + 1) % reply.len();
             if self.received == 0 {
-                let intended = self.intended.pop_front().ok_or_else(|| wrong("nothing at all", bytes))?;
-                meter.record(now - intended, 1);
+                let (due, sent) = self.waiting.pop_front().ok_or_else(|| wrong("nothing at all", bytes))?;
+                meter.record(now - due, 1);
+                from_sent.saturating_record((now - sent).max(1));
             }
         }
         Ok(())

@@ -16,10 +16,15 @@
 //! | `measure.rs` | counting |
 //! | `outcome.rs` | the result as it is kept |
 //! | `condition.rs` | `--fail-if` |
+//! | `html.rs` | the result as a page |
+//! | `verify.rs` | the ledger, held against the server |
+//! | `compare.rs` | two results |
 
 mod arrivals;
+mod compare;
 mod condition;
 mod crew;
+mod html;
 mod ledger;
 mod measure;
 mod outcome;
@@ -28,8 +33,9 @@ mod profile;
 mod random;
 mod retry;
 mod session;
+mod verify;
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,15 +46,20 @@ use std::{env, fs, thread};
 use clap::Args;
 
 use crate::clock;
+use crate::target::first_line_of_stdin;
 use arrivals::{Arrivals, SHAPE_SYNTAX, Shape};
 use condition::{CONDITION_SYNTAX, Condition};
 use crew::{Pace, Plan};
 use ledger::Ledger;
 use measure::Measure;
 use outcome::{Generator, Outcome, Percentiles};
-use population::{Naming, Population, Skew};
+pub(crate) use population::Naming;
+use population::{Population, Skew};
 use profile::Mix;
 use retry::{RETRY_SYNTAX, Retry};
+
+pub(crate) use compare::{Options as CompareOptions, compare};
+pub(crate) use verify::{Options as VerifyOptions, verify};
 
 /// More of the generator's processors than this, and it may be the bottleneck itself.
 const CPU_SHARE_MAX: f64 = 0.9;
@@ -125,6 +136,9 @@ pub(crate) struct Options {
     /// Write the result to this file as JSON (`-`: standard output)
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Write the result to this file as a page with plots
+    #[arg(long)]
+    html: Option<PathBuf>,
     /// Fail when this holds; may be given repeatedly
     #[arg(long, value_name = "CONDITION", help = format!("Fail (exit code 4) when this holds; may be repeated: {CONDITION_SYNTAX}"))]
     fail_if: Vec<Condition>,
@@ -150,6 +164,9 @@ pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
         } else {
             fs::write(path, json)?;
         }
+    }
+    if let Some(path) = &options.html {
+        html::write(&outcome, path)?;
     }
     if options.json.as_ref().is_none_or(|path| path.as_os_str() != "-") {
         summarize(&outcome, &mut io::stdout().lock())?;
@@ -195,9 +212,7 @@ impl Options {
     }
 
     fn plan(&self, length: Duration) -> io::Result<Plan> {
-        let mut password = String::new();
-        io::stdin().lock().read_line(&mut password)?;
-        let password = password.trim_end_matches(['\r', '\n']).to_owned();
+        let password = first_line_of_stdin()?;
         Ok(Plan {
             address: self.address,
             sources: if self.address.ip().is_loopback() && self.address.is_ipv4() { self.sources } else { 0 },

@@ -1,15 +1,25 @@
 //! Argon2id v1.3 (RFC 9106).
 //!
 //! An [`Argon2id`] owns the memory that hashes are made in and reuses it from hash to hash; there
-//! is one per worker thread.
-#![expect(unsafe_code, reason = "memory that is mapped, huge pages and all")]
+//! is one per worker thread. Which [`Kernel`] does the work is decided once per process, by what
+//! the processor can do and by a self-test: see [`selection`].
+#![expect(unsafe_code, reason = "mapped memory, and instructions that not every processor has")]
 
 mod arena;
+mod kernel;
 mod portable;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "no_vector.rs"]
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod vector;
 
 use std::fmt;
 
 use arena::Arena;
+use vector::Vectors;
+
+pub use kernel::{Kernel, Selection, selection};
 
 use crate::model::Argon2idCost;
 use crate::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX};
@@ -39,23 +49,6 @@ pub struct Inputs<'a> {
 impl fmt::Debug for Inputs<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Inputs(***)")
-    }
-}
-
-/// What carries out a hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kernel {
-    /// The `argon2` crate.
-    Crate,
-}
-
-impl Kernel {
-    /// Its name, as in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Crate => "crate",
-        }
     }
 }
 
@@ -101,6 +94,8 @@ pub fn check_cost(cost: Argon2idCost) -> Result<(), CostFault> {
 /// Makes Argon2id hashes, one at a time, in memory of its own.
 #[derive(Debug)]
 pub struct Argon2id {
+    kernel: Kernel,
+    vectors: Vectors,
     arena: Arena,
 }
 
@@ -113,14 +108,28 @@ impl Argon2id {
     /// does.
     #[must_use]
     pub fn new(usual: Argon2idCost) -> Self {
-        assert_eq!(check_cost(usual), Ok(()), "the usual cost is accepted");
-        Self { arena: Arena::new(blocks_count(usual)) }
+        Self::with(selection().kernel, usual)
     }
 
-    /// What carries out the hashes.
+    /// As [`Argon2id::new`], with a kernel that need not be the fastest; `None` when this
+    /// processor cannot run it.
+    ///
+    /// # Panics
+    /// As [`Argon2id::new`].
+    #[must_use]
+    pub fn with_kernel(kernel: Kernel, usual: Argon2idCost) -> Option<Self> {
+        kernel.is_available().then(|| Self::with(kernel, usual))
+    }
+
+    fn with(kernel: Kernel, usual: Argon2idCost) -> Self {
+        assert_eq!(check_cost(usual), Ok(()), "the usual cost is accepted");
+        Self { kernel, vectors: Vectors::default(), arena: Arena::new(blocks_count(usual)) }
+    }
+
+    /// What carries out hashes with one lane.
     #[must_use]
     pub fn kernel(&self) -> Kernel {
-        Kernel::Crate
+        self.kernel
     }
 
     /// Fills `tag` with the hash of `inputs`.
@@ -136,7 +145,14 @@ impl Argon2id {
         assert!(inputs.salt.len() >= SALT_BYTES_MIN, "a salt is long enough");
         assert!(inputs.associated_data.len() <= ASSOCIATED_DATA_BYTES_MAX, "associated data are short enough");
         assert!(tag.len() >= TAG_BYTES_MIN, "a tag is long enough");
-        portable::hash(cost, inputs, self.arena.blocks(blocks_count(cost)), tag);
+        match self.kernel {
+            kernel @ (Kernel::Avx512 | Kernel::Avx2) if cost.p == 1 => {
+                self.vectors.hash(kernel, cost, inputs, &mut self.arena, tag);
+            }
+            Kernel::Avx512 | Kernel::Avx2 | Kernel::Crate => {
+                portable::hash(cost, inputs, self.arena.blocks(blocks_count(cost)), tag);
+            }
+        }
         Ok(())
     }
 
@@ -155,6 +171,7 @@ fn blocks_count(cost: Argon2idCost) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn hash(argon2id: &mut Argon2id, (m_kib, t, p): (u32, u32, u32), inputs: &Inputs<'_>) -> [u8; 32] {
         let mut tag = [0; 32];
@@ -178,10 +195,88 @@ mod tests {
     }
 
     #[test]
-    fn its_inputs_with_one_lane_come_out_as_other_implementations_agree() {
-        let mut argon2id = Argon2id::new(Argon2idCost { m_kib: 32, t: 3, p: 1 });
+    fn its_inputs_with_one_lane_come_out_alike_with_every_kernel() {
         let expected = "3c944a05c2fc9c7e9432e506c83e0a5e950a872e8d1e378ac99a8e4de6bbaba5";
-        assert_eq!(hex(&hash(&mut argon2id, (32, 3, 1), &RFC_9106)), expected);
+        for kernel in Kernel::ALL {
+            if let Some(mut argon2id) = Argon2id::with_kernel(kernel, Argon2idCost { m_kib: 32, t: 3, p: 1 }) {
+                assert_eq!(hex(&hash(&mut argon2id, (32, 3, 1), &RFC_9106)), expected, "{kernel:?}");
+            }
+        }
+    }
+
+    /// Checks that every kernel of this processor makes the hash that the crate makes.
+    fn check(cost: Argon2idCost, inputs: &Inputs<'_>, tag_bytes: usize) {
+        let hash = |kernel| {
+            let mut tag = vec![0; tag_bytes];
+            Argon2id::with_kernel(kernel, cost)?.hash(cost, inputs, &mut tag).unwrap();
+            Some(tag)
+        };
+        let expected = hash(Kernel::Crate);
+        for kernel in Kernel::ALL {
+            if let Some(tag) = hash(kernel) {
+                assert_eq!(Some(tag), expected, "{kernel:?}, {cost:?}, {tag_bytes} bytes");
+            }
+        }
+    }
+
+    fn bytes(lengths: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>(), lengths)
+    }
+
+    proptest! {
+        // Unoptimised vector code is slow, hence few cases of mostly small memories; the fuzz
+        // target does the same without end.
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_kernels_agree(
+            m_kib in prop_oneof![8 => 8_u32..64, 3 => 64_u32..1200, 1 => 1200_u32..=4099],
+            t in 1_u32..=4,
+            tag_bytes in 4_usize..=97,
+            password in prop_oneof![8 => bytes(0..=40), 1 => bytes(1024..=1024)],
+            salt in bytes(8..=40),
+            secret in prop_oneof![Just(Vec::new()), bytes(1..=40)],
+            associated_data in prop_oneof![Just(Vec::new()), bytes(1..=32)],
+        ) {
+            let inputs = Inputs {
+                password: &password,
+                salt: &salt,
+                secret: &secret,
+                associated_data: &associated_data,
+            };
+            check(Argon2idCost { m_kib, t, p: 1 }, &inputs, tag_bytes);
+        }
+    }
+
+    #[test]
+    fn the_kernels_agree_at_the_limits_of_every_input() {
+        let mut length = 0;
+        for m_kib in (8..16).chain([511, 512, 513, 516, 4099]) {
+            length += 1;
+            let inputs = Inputs { password: &[7; 1024][..if length % 2 == 0 { 0 } else { 1024 }], ..RFC_9106 };
+            check(
+                Argon2idCost { m_kib, t: 1 + m_kib % 2, p: 1 },
+                &inputs,
+                if length % 3 == 0 { 4 } else { 63 + length },
+            );
+        }
+    }
+
+    #[test]
+    fn the_kernels_agree_at_the_usual_cost() {
+        check(Argon2idCost::default(), &RFC_9106, 32);
+    }
+
+    #[test]
+    fn hashes_of_changing_costs_do_not_disturb_each_other() {
+        let mut argon2id = Argon2id::new(Argon2idCost { m_kib: 64, t: 1, p: 1 });
+        let costs = [(64, 1, 1), (64, 2, 1), (65, 2, 1), (64, 2, 2), (128, 1, 1)];
+        let first = costs.map(|cost| hash(&mut argon2id, cost, &RFC_9106));
+        let again = costs.map(|cost| hash(&mut argon2id, cost, &RFC_9106));
+        assert_eq!(first, again);
+        for (i, tag) in first.iter().enumerate() {
+            assert!(!first[..i].contains(tag), "{:?} has a hash of its own", costs[i]);
+        }
     }
 
     #[test]
