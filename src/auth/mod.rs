@@ -4,6 +4,7 @@
 //! Knows neither sockets nor stores nor who is asking.
 
 pub mod argon2id;
+pub mod legacy;
 pub mod policy;
 mod recognizer;
 mod record;

@@ -5,7 +5,7 @@
 //! changed_at  u64      seconds since 1970, UTC
 //! change_id   u128
 //! then, until the end, one verifier after another:
-//!   scheme    u8       1: Argon2id
+//!   scheme    u8       1: Argon2id; 2: a legacy hash, its text the body
 //!   length    u16      of the body
 //!   body
 //! ```
@@ -13,12 +13,15 @@
 //! Numbers are little-endian. A scheme this program does not know is a fault, not something to
 //! step over: the record would lose that verifier with its next change.
 
-use std::fmt;
+use std::{fmt, mem};
 
+use super::fill_random;
+use super::legacy::LegacyHash;
 use crate::model::Argon2idCost;
 
 const FORMAT: u8 = 1;
 const SCHEME_ARGON2ID: u8 = 1;
+const SCHEME_LEGACY: u8 = 2;
 
 /// One way to check a password. Later schemes are further variants.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub enum Verifier {
         /// The 32-byte output.
         tag: [u8; 32],
     },
+    /// What other software made.
+    Legacy(LegacyHash),
 }
 
 /// The part of an account's record that concerns its password: versioned, binary. It has a
@@ -73,11 +78,35 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Argon2id { cost: Argon2idCost { m_kib, t, p }, .. } => write!(f, "Argon2id(m={m_kib},t={t},p={p})"),
+            Self::Legacy(hash) => write!(f, "{hash:?}"),
         }
     }
 }
 
 impl Credentials {
+    /// Of a change made at `changed_at`, in seconds since 1970 (UTC), with a fresh change id: what
+    /// an imported hash becomes.
+    ///
+    /// # Panics
+    /// When the system has no random source.
+    #[must_use]
+    pub fn new(verifier: Verifier, changed_at: u64) -> Self {
+        let mut change_id = [0; 16];
+        fill_random(&mut change_id);
+        Self { changed_at, change_id: u128::from_le_bytes(change_id), verifiers: vec![verifier] }
+    }
+
+    /// Whether no verifier is what is made of a new password at `cost`, so that the next login
+    /// should replace them.
+    #[must_use]
+    pub fn needs_upgrade(&self, cost: Argon2idCost) -> bool {
+        let is_current = |verifier: &Verifier| match verifier {
+            Verifier::Argon2id { cost: own, .. } => *own == cost,
+            Verifier::Legacy(_) => false,
+        };
+        !self.verifiers.iter().any(is_current)
+    }
+
     /// Appends the binary form.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(FORMAT);
@@ -110,6 +139,24 @@ impl Credentials {
 impl Verifier {
     const ARGON2ID_BYTES: u16 = 3 * 4 + 16 + 32;
 
+    /// The name of its scheme.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        match self {
+            Self::Argon2id { .. } => "argon2id",
+            Self::Legacy(hash) => hash.scheme(),
+        }
+    }
+
+    /// What it costs, in the words of its scheme; empty where it costs nothing.
+    #[must_use]
+    pub fn parameters(&self) -> String {
+        match self {
+            Self::Argon2id { cost: Argon2idCost { m_kib, t, p }, .. } => format!("m={m_kib},t={t},p={p}"),
+            Self::Legacy(hash) => hash.parameters(),
+        }
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Argon2id { cost, salt, tag } => {
@@ -120,6 +167,12 @@ impl Verifier {
                 }
                 out.extend_from_slice(salt);
                 out.extend_from_slice(tag);
+            }
+            Self::Legacy(hash) => {
+                out.push(SCHEME_LEGACY);
+                let length = u16::try_from(hash.text().len()).expect("the text of a hash is short");
+                out.extend_from_slice(&length.to_le_bytes());
+                out.extend_from_slice(hash.text().as_bytes());
             }
         }
     }
@@ -135,6 +188,10 @@ impl Verifier {
                 let mut number = || take(&mut body).map(u32::from_le_bytes);
                 let cost = Argon2idCost { m_kib: number()?, t: number()?, p: number()? };
                 Self::Argon2id { cost, salt: take(&mut body)?, tag: take(&mut body)? }
+            }
+            SCHEME_LEGACY => {
+                let hash = LegacyHash::from_record(mem::take(&mut body));
+                Self::Legacy(hash.ok_or(RecordFault::Malformed)?)
             }
             unknown => return Err(RecordFault::UnknownScheme(unknown)),
         };
@@ -156,11 +213,16 @@ mod tests {
 
     fn any_verifier() -> impl Strategy<Value = Verifier> {
         let cost = any::<[u32; 3]>().prop_map(|[m_kib, t, p]| Argon2idCost { m_kib, t, p });
-        (cost, any::<[u8; 16]>(), any::<[u8; 32]>()).prop_map(|(cost, salt, tag)| Verifier::Argon2id {
+        let argon2id = (cost, any::<[u8; 16]>(), any::<[u8; 32]>()).prop_map(|(cost, salt, tag)| Verifier::Argon2id {
             cost,
             salt,
             tag,
-        })
+        });
+        prop_oneof![argon2id, "[./0-9A-Za-z]{1,8}".prop_map(|salt| legacy(&salt))]
+    }
+
+    fn legacy(salt: &str) -> Verifier {
+        super::super::legacy::parse(format!("$1${salt}$on4unkS8dQm5BqW0uvLLi1").as_bytes()).unwrap()
     }
 
     fn any_credentials() -> impl Strategy<Value = Credentials> {
@@ -220,6 +282,29 @@ mod tests {
                 assert_eq!(decoded, Err(RecordFault::Malformed), "cut at {length}");
             }
         }
+    }
+
+    #[test]
+    fn a_legacy_hash_is_kept_as_its_text() {
+        let verifiers = vec![legacy("salt")];
+        let bytes = encoded(&Credentials { changed_at: 1, change_id: 2, verifiers });
+        assert_eq!(&bytes[25..], b"\x02\x1e\0$1$salt$on4unkS8dQm5BqW0uvLLi1");
+        assert_eq!(format!("{:?}", Credentials::decode(&bytes).unwrap().verifiers), "[md5-crypt()]");
+        let mut damaged = bytes.clone();
+        damaged[28] = b'#';
+        assert_eq!(Credentials::decode(&damaged), Err(RecordFault::Malformed));
+    }
+
+    #[test]
+    fn what_is_not_of_the_current_cost_needs_an_upgrade() {
+        let current = Argon2idCost::default();
+        let dearer = Argon2idCost { t: 3, ..current };
+        assert!(!one().needs_upgrade(current));
+        assert!(one().needs_upgrade(dearer));
+        let mut credentials = Credentials::new(legacy("salt"), 1);
+        assert!(credentials.needs_upgrade(current));
+        credentials.verifiers.extend(one().verifiers);
+        assert!(!credentials.needs_upgrade(current));
     }
 
     #[test]

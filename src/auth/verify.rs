@@ -42,7 +42,8 @@ impl Hasher {
     /// Checks `secret` against the credentials of `account`. `None` for `account` means that
     /// there is no such account: a hash of the configured cost is made all the same, and the
     /// answer is no. So it is for an account none of whose verifiers can be computed, because
-    /// they are missing or cost more than is accepted.
+    /// they are missing or cost more than is accepted, and for one that has only legacy hashes:
+    /// many cost next to nothing, which would tell that the account exists and is worth attacking.
     ///
     /// The number that comes with the name goes into the proof.
     pub fn authenticate(
@@ -50,18 +51,18 @@ impl Hasher {
         account: Option<(AccountName, u64, &Credentials)>,
         secret: &Secret,
     ) -> Option<Authenticated> {
-        let mut hashes_count = 0;
+        let mut argon2id_count = 0;
         if let Some((name, password_revision, credentials)) = account {
             for verifier in &credentials.verifiers {
                 if let Some(accepts) = self.accepts(verifier, secret) {
-                    hashes_count += 1;
                     if accepts.into() {
                         return Some(self.renew(name, password_revision, secret));
                     }
+                    argon2id_count += usize::from(matches!(verifier, Verifier::Argon2id { .. }));
                 }
             }
         }
-        if hashes_count == 0 {
+        if argon2id_count == 0 {
             let salt = self.dummy_salt;
             black_box(self.tag(self.cost, &salt, secret).ok());
         }
@@ -73,14 +74,35 @@ impl Hasher {
     ///
     /// # Panics
     /// When the system has no random source.
-    #[expect(clippy::expect_used, reason = "`new` has had the cost checked")]
     pub fn make(&mut self, secret: &Secret, changed_at: u64) -> Credentials {
-        let (mut salt, mut change_id) = ([0; 16], [0; 16]);
+        let verifier = self.make_verifier(secret);
+        Credentials::new(verifier, changed_at)
+    }
+
+    /// What `credentials` shall become now that `secret` has been found to be their password: one
+    /// verifier of the current scheme and cost, and the change that they come from unaltered.
+    ///
+    /// `None` when they are that already, and when `secret` is longer than what a legacy hash
+    /// looks at: its unseen rest may be mistyped, and would become part of the password.
+    ///
+    /// # Panics
+    /// When the system has no random source.
+    pub fn upgrade(&mut self, credentials: &Credentials, secret: &Secret) -> Option<Credentials> {
+        let is_certain = credentials.verifiers.iter().all(|verifier| match verifier {
+            Verifier::Argon2id { .. } => true,
+            Verifier::Legacy(hash) => hash.is_about_all_of(secret.expose()),
+        });
+        let Credentials { changed_at, change_id, .. } = *credentials;
+        let is_due = is_certain && credentials.needs_upgrade(self.cost);
+        is_due.then(|| Credentials { changed_at, change_id, verifiers: vec![self.make_verifier(secret)] })
+    }
+
+    #[expect(clippy::expect_used, reason = "`new` has had the cost checked")]
+    fn make_verifier(&mut self, secret: &Secret) -> Verifier {
+        let mut salt = [0; 16];
         fill_random(&mut salt);
-        fill_random(&mut change_id);
         let tag = self.tag(self.cost, &salt, secret).expect("the configured cost is accepted");
-        let verifiers = vec![Verifier::Argon2id { cost: self.cost, salt, tag }];
-        Credentials { changed_at, change_id: u128::from_le_bytes(change_id), verifiers }
+        Verifier::Argon2id { cost: self.cost, salt, tag }
     }
 
     /// The proof that follows a durable change to `secret`.
@@ -98,6 +120,7 @@ impl Hasher {
     fn accepts(&mut self, verifier: &Verifier, secret: &Secret) -> Option<Choice> {
         match verifier {
             Verifier::Argon2id { cost, salt, tag } => Some(self.tag(*cost, salt, secret).ok()?.ct_eq(tag)),
+            Verifier::Legacy(hash) => hash.accepts(secret.expose()),
         }
     }
 
@@ -173,7 +196,7 @@ mod tests {
     fn credentials_that_cannot_be_computed_accept_nothing() {
         let mut hasher = hasher();
         let made = hasher.make(&secret("correct"), 0);
-        let Verifier::Argon2id { salt, tag, .. } = made.verifiers[0];
+        let Verifier::Argon2id { salt, tag, .. } = made.verifiers[0] else { panic!("{made:?}") };
         for (m_kib, t, p) in [(0, 0, 0), (8, 1, 2), (8, 0, 1), (u32::MAX, 1, 1), (8, u32::MAX, 1), (32, 1, u32::MAX)] {
             let verifiers = vec![Verifier::Argon2id { cost: Argon2idCost { m_kib, t, p }, salt, tag }];
             assert!(!check(&mut hasher, &Credentials { verifiers, ..made.clone() }, "correct"));
@@ -187,6 +210,40 @@ mod tests {
         let (one, other) = (hasher.make(&secret("same"), 0), hasher.make(&secret("same"), 0));
         assert_ne!(one.change_id, other.change_id);
         assert_ne!(one.verifiers, other.verifiers);
+    }
+
+    #[test]
+    fn a_legacy_hash_is_checked_and_upgraded_to_the_same_change() {
+        let mut hasher = hasher();
+        let verifier = crate::auth::legacy::parse(b"$1$abcdefgh$y6iHhJNbuC0xpbk0w9pm80").unwrap();
+        let imported = Credentials::new(verifier, 12);
+        assert!(check(&mut hasher, &imported, "correct horse") && !check(&mut hasher, &imported, "wrong"));
+        let upgraded = hasher.upgrade(&imported, &secret("correct horse")).unwrap();
+        assert_eq!((upgraded.changed_at, upgraded.change_id), (12, imported.change_id));
+        assert!(matches!(upgraded.verifiers[..], [Verifier::Argon2id { cost: COST, .. }]));
+        assert!(check(&mut hasher, &upgraded, "correct horse") && !check(&mut hasher, &upgraded, "wrong"));
+        assert_eq!(hasher.upgrade(&upgraded, &secret("correct horse")), None);
+    }
+
+    #[test]
+    fn another_cost_is_reason_for_an_upgrade() {
+        let made = hasher().make(&secret("correct"), 3);
+        let dearer = Argon2idCost { t: 2, ..COST };
+        let upgraded = Hasher::new(dearer, Recognizer::new()).upgrade(&made, &secret("correct")).unwrap();
+        assert!(!upgraded.needs_upgrade(dearer) && check(&mut hasher(), &upgraded, "correct"));
+    }
+
+    #[test]
+    fn a_password_longer_than_bcrypt_sees_is_accepted_and_not_upgraded() {
+        let mut hasher = hasher();
+        // Of 72 times "x", made by libxcrypt.
+        let text = b"$2b$04$CCCCCCCCCCCCCCCCCCCCC.ug0A3dTXhy5U.dFjx/qguZ8I4CB77BC";
+        let imported = Credentials::new(crate::auth::legacy::parse(text).unwrap(), 0);
+        for (length, is_upgraded) in [(72, true), (73, false), (1024, false)] {
+            let password = "x".repeat(length);
+            assert!(check(&mut hasher, &imported, &password), "{length}");
+            assert_eq!(hasher.upgrade(&imported, &secret(&password)).is_some(), is_upgraded, "{length}");
+        }
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::fmt::{self, Write};
 use std::path::Path;
 
-use keyturn::auth::Verifier;
 use keyturn::directory::{Account, DirectoryFault};
 use keyturn::model::{AccountName, DomainName, NameFault};
 use keyturn::notation::{Dictionary, Timestamp};
@@ -122,11 +121,7 @@ fn describe(account: &Account, out: &mut String) -> fmt::Result {
     writeln!(out, "created           {}", moment(account.created_at()))?;
     writeln!(out, "password changed  {}", moment(account.credentials.changed_at))?;
     for verifier in &account.credentials.verifiers {
-        match verifier {
-            Verifier::Argon2id { cost, .. } => {
-                writeln!(out, "password kept as  argon2id m_kib={} t={} p={}", cost.m_kib, cost.t, cost.p)?;
-            }
-        }
+        writeln!(out, "{}", format!("password kept as  {} {}", verifier.scheme(), verifier.parameters()).trim_end())?;
     }
     writeln!(out, "settings          {}", account.explicit_settings())
 }
