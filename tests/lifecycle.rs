@@ -129,6 +129,18 @@ fn sighup_applies_a_good_file_and_rejects_a_bad_one() {
 }
 
 #[test]
+fn sigusr1_writes_the_counters_to_the_log() {
+    let home = Home::new("communigate", FAST);
+    home.add_account("alice", "blue harbor 42");
+    let mut program = home.serve();
+    assert!(logs_in(&home, "alice", "blue harbor 42"));
+    assert!(!logs_in(&home, "alice", "wrong guess 1"));
+    program.signal(Signal::USR1);
+    let line = program.await_line("sessions=");
+    assert!(line.contains(" accepted=1 ") && line.contains(" wrong_password=1 "), "{line}");
+}
+
+#[test]
 fn check_reports_every_problem_with_line_and_field() {
     let home = Home::new("communigate", FAST);
     assert!(home.run(&["check"], "").status.success());
