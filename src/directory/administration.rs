@@ -3,11 +3,11 @@
 //! repeated.
 
 use super::record::{AccountRecord, DomainRecord, ServerRecord};
-use super::{Account, Directory, DirectoryFault, SETTINGS_BYTES_MAX, keys, replace, settings};
+use super::{Account, Directory, DirectoryFault, SETTINGS_BYTES_MAX, keys, replace, settings, unusable};
 use crate::auth::Credentials;
 use crate::model::{AccountName, DomainName};
 use crate::notation::{Dictionary, Form, Value};
-use crate::store::{Expect, ReadFault, Revision, Transaction, Write};
+use crate::store::{Expect, ReadFault, Revision, Transaction, Versioned, Write};
 
 /// Whose settings are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,14 +196,44 @@ impl Directory {
         after: Option<&AccountName>,
         count_max: usize,
     ) -> Result<Vec<AccountName>, DirectoryFault> {
+        let page = self.account_records(domain, after, count_max)?;
+        Ok(page.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// As [`Directory::accounts`], each with its password verifiers.
+    ///
+    /// # Errors
+    /// As [`Directory::accounts`]; one damaged record is enough.
+    pub fn credentials(
+        &self,
+        domain: &DomainName,
+        after: Option<&AccountName>,
+        count_max: usize,
+    ) -> Result<Vec<(AccountName, Credentials)>, DirectoryFault> {
+        let page = self.account_records(domain, after, count_max)?.into_iter();
+        let opened = page.map(|(name, image)| {
+            let record = AccountRecord::decode(&image.bytes, domain);
+            let record = record.map_err(|fault| unusable(&format!("the account {name}"), fault))?;
+            Ok((name, record.credentials))
+        });
+        opened.collect()
+    }
+
+    fn account_records(
+        &self,
+        domain: &DomainName,
+        after: Option<&AccountName>,
+        count_max: usize,
+    ) -> Result<Vec<(AccountName, Versioned)>, DirectoryFault> {
         self.expect_domain(domain)?;
         let prefix = keys::accounts(domain);
         let page = self.store.scan(&prefix, after.map(keys::account).as_deref(), count_max)?;
-        let name = |key: &[u8]| {
+        let named = page.into_iter().map(|(key, image)| {
             let local = std::str::from_utf8(&key[prefix.len()..]).ok();
-            local.and_then(|local| AccountName::new(local, domain.clone()).ok()).ok_or_else(|| bad_key(key))
-        };
-        Ok(page.iter().map(|(key, _)| name(key)).collect::<Result<_, _>>()?)
+            let name = local.and_then(|local| AccountName::new(local, domain.clone()).ok());
+            name.map(|name| (name, image)).ok_or_else(|| bad_key(&key).into())
+        });
+        named.collect()
     }
 
     /// What to commit to give an account these other names, in its domain, instead of those it

@@ -103,6 +103,16 @@ impl Directory {
         replace(keys::account(&account.name), account.revision, record.encode())
     }
 
+    /// What to commit to keep the password of `account` in another way, provided that nothing
+    /// about it has changed since it was read. It is no change of the password: when that was
+    /// changed last stays as it was, and so does `password_revision`, so that proofs remain valid.
+    #[must_use]
+    pub fn upgrade_password(&self, account: &Account, credentials: Credentials) -> Transaction {
+        let Credentials { changed_at, change_id, .. } = account.credentials;
+        let record = account.to_record(Credentials { changed_at, change_id, ..credentials });
+        replace(keys::account(&account.name), account.revision, record.encode())
+    }
+
     /// The domain of that name or alias, with its canonical name.
     fn find_domain(&self, name: DomainName) -> Result<Option<(DomainName, DomainRecord)>, ReadFault> {
         if let Some((_, record)) = self.read_domain(&name)? {

@@ -246,6 +246,28 @@ fn a_change_of_settings_is_no_change_of_the_password() {
     assert_eq!((reset.password_revision, reset.credentials), (now.password_revision + 1, credentials(9)));
 }
 
+/// A password was imported as another system's hash; after a login its record is brought up to date.
+/// That is no change of the password: the session's proof still holds. Whatever else was changed
+/// meanwhile wins, a new password above all.
+#[test]
+fn an_upgrade_keeps_the_change_it_comes_from_and_overwrites_nothing() {
+    let world = World::furnished();
+    let read = world.account("alice@main.example");
+    world.commit(Ok(world.directory.upgrade_password(&read, credentials(8))));
+    let upgraded = world.account("alice@main.example");
+    assert_eq!(upgraded.password_revision, read.password_revision);
+    let (then, now) = (&read.credentials, &upgraded.credentials);
+    assert_eq!((now.changed_at, now.change_id), (then.changed_at, then.change_id));
+    assert_eq!(now.verifiers, credentials(8).verifiers);
+    assert_eq!(upgraded.aliases().len(), 1, "an upgrade keeps everything else");
+
+    world.commit(world.directory.set_password(&read.name, credentials(9)));
+    for stale in [&read, &upgraded] {
+        assert_eq!(world.outcome(world.directory.upgrade_password(stale, credentials(10))), Outcome::Conflict);
+    }
+    assert_eq!(world.account("alice@main.example").credentials, credentials(9));
+}
+
 #[test]
 fn a_name_is_given_once_whoever_comes_first() {
     let world = World::furnished();
@@ -343,6 +365,8 @@ fn listings_come_in_pages_and_in_order() {
     }
     let locals: Vec<_> = listed.iter().map(AccountName::local).collect();
     assert_eq!(locals, ["a", "a-b", "a.b", "alice", "b", "postmaster"]);
+    let some = directory.credentials(&domain("main.example"), Some(&listed[2]), 2).unwrap();
+    assert_eq!(some, [(listed[3].clone(), credentials(1)), (listed[4].clone(), credentials(2))]);
 
     let all = directory.domains(None, 9).unwrap();
     assert_eq!(all, [domain("main.example"), domain("main.example.net"), domain("other.example")]);
