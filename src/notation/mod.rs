@@ -23,6 +23,7 @@ mod print;
 mod tests;
 mod timestamp;
 mod value;
+mod wipe;
 mod xml;
 
 pub use fault::{Syntax, SyntaxFault};

@@ -101,6 +101,11 @@ impl Dictionary {
         self.pairs.iter().map(|(key, value)| (key.as_str(), value))
     }
 
+    /// Takes all pairs out.
+    pub(super) fn take_pairs(&mut self) -> impl Iterator<Item = (String, Value)> {
+        std::mem::take(&mut self.pairs).into_iter()
+    }
+
     /// How many pairs there are.
     #[must_use]
     pub fn len(&self) -> usize {
