@@ -21,6 +21,7 @@ pub struct Account {
     pub credentials: Credentials,
     created_at: u64,
     aliases: Vec<AccountName>,
+    rights: Vec<Box<str>>,
     settings: Layers,
     /// Whether the domain is open, and offers this service to its accounts.
     is_served: bool,
@@ -46,7 +47,8 @@ impl Account {
             credentials: record.credentials,
             created_at: record.created_at,
             aliases: record.aliases,
-            settings: Layers([record.settings, domain.account_defaults, account_defaults]),
+            rights: record.rights,
+            settings: Layers::new(record.settings, domain.account_defaults, account_defaults),
             is_served,
         }
     }
@@ -58,6 +60,7 @@ impl Account {
             password_revision: self.password_revision,
             aliases: self.aliases.clone(),
             credentials,
+            rights: self.rights.clone(),
             settings: self.settings.own().clone(),
         }
     }
@@ -86,6 +89,12 @@ impl Account {
     /// Its other names.
     pub fn aliases(&self) -> slice::Iter<'_, AccountName> {
         self.aliases.iter()
+    }
+
+    /// The codes of what it may administer; what they mean is for others to say.
+    #[must_use]
+    pub fn rights(&self) -> &[Box<str>] {
+        &self.rights
     }
 
     /// The settings made for this very account.

@@ -18,13 +18,15 @@ pub enum Scope<'a> {
     Domain(&'a DomainName),
     /// The defaults for the accounts of one domain.
     DomainAccountDefaults(&'a DomainName),
+    /// What the new accounts of one domain begin with.
+    DomainAccountTemplate(&'a DomainName),
     /// The defaults for all accounts.
     AccountDefaults,
     /// The defaults for all domains.
     DomainDefaults,
 }
 
-type Changed = Result<Transaction, DirectoryFault>;
+pub(super) type Changed = Result<Transaction, DirectoryFault>;
 
 impl Directory {
     /// Whether the directory has been founded.
@@ -49,10 +51,8 @@ impl Directory {
         let server = ServerRecord { main_domain, account_defaults, domain_defaults };
         let mut change = Change::default();
         change.create(keys::SERVER.into(), server.encode());
-        change.create_domain(&self.main_domain, created_at);
-        let rights = Value::Array(vec![Value::from("Master")]);
-        let settings = [("Rights", rights)].into_iter().collect();
-        change.create_account(&self.postmaster(), postmaster, settings);
+        change.create_domain(&self.main_domain, created_at, Dictionary::new());
+        change.create_account(&self.postmaster(), postmaster, vec!["Master".into()], Dictionary::new());
         Ok(change.0)
     }
 
@@ -61,9 +61,18 @@ impl Directory {
     /// # Errors
     /// [`DirectoryFault::DomainTaken`], [`DirectoryFault::Read`].
     pub fn create_domain(&self, name: &DomainName, created_at: u64) -> Changed {
+        self.create_domain_with(name, created_at, Dictionary::new())
+    }
+
+    /// As [`Directory::create_domain`], with these explicit settings.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::DomainTaken`], the faults of the settings, [`DirectoryFault::Read`].
+    pub fn create_domain_with(&self, name: &DomainName, created_at: u64, settings: Dictionary) -> Changed {
+        check_settings(&settings)?;
         self.check_domain_is_free(name)?;
         let mut change = Change::default();
-        change.create_domain(name, created_at);
+        change.create_domain(name, created_at, settings);
         Ok(change.0)
     }
 
@@ -144,19 +153,22 @@ impl Directory {
         Ok(replace(keys::domain(name), revision, record.encode()))
     }
 
-    /// What to commit to create an account with these explicit settings. It counts as created
+    /// What to commit to create an account with the settings of its domain's template and, over
+    /// them, `settings`, of which the value `default` removes what the template has. It counts as created
     /// when its credentials were made.
     ///
     /// # Errors
     /// [`DirectoryFault::NoDomain`], [`DirectoryFault::NameTaken`], the faults of the settings,
     /// [`DirectoryFault::Read`].
     pub fn create_account(&self, name: &AccountName, credentials: Credentials, settings: Dictionary) -> Changed {
-        check_settings(&settings)?;
-        let (revision, _) = self.expect_domain(name.domain())?;
+        let (revision, domain) = self.expect_domain(name.domain())?;
         self.check_name_is_free(name)?;
+        let mut initial = domain.account_template;
+        settings::update(&mut initial, &settings);
+        check_settings(&initial)?;
         let mut change = Change::default();
         change.expect(keys::domain(name.domain()), Some(revision));
-        change.create_account(name, credentials, settings);
+        change.create_account(name, credentials, Vec::new(), initial);
         Ok(change.0)
     }
 
@@ -264,6 +276,17 @@ impl Directory {
         Ok(change.0)
     }
 
+    /// What to commit to let an account have these rights and no others.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoAccount`], [`DirectoryFault::Read`].
+    pub fn set_rights(&self, name: &AccountName, rights: Vec<Box<str>>) -> Changed {
+        let account = self.expect_account(name)?;
+        let mut record = account.to_record(account.credentials.clone());
+        record.rights = rights;
+        Ok(replace(keys::account(name), account.revision, record.encode()))
+    }
+
     /// The explicit settings of `scope`.
     ///
     /// # Errors
@@ -274,6 +297,7 @@ impl Directory {
             Scope::Account(name) => self.expect_account(name)?.explicit_settings().clone(),
             Scope::Domain(name) => self.expect_domain(name)?.1.settings,
             Scope::DomainAccountDefaults(name) => self.expect_domain(name)?.1.account_defaults,
+            Scope::DomainAccountTemplate(name) => self.expect_domain(name)?.1.account_template,
             Scope::AccountDefaults => self.expect_server()?.1.account_defaults,
             Scope::DomainDefaults => self.expect_server()?.1.domain_defaults,
         })
@@ -319,6 +343,11 @@ impl Directory {
                 change(&mut record.account_defaults)?;
                 Ok(replace(keys::domain(name), revision, record.encode()))
             }
+            Scope::DomainAccountTemplate(name) => {
+                let (revision, mut record) = self.expect_domain(name)?;
+                change(&mut record.account_template)?;
+                Ok(replace(keys::domain(name), revision, record.encode()))
+            }
             Scope::AccountDefaults => {
                 let (revision, mut record) = self.expect_server()?;
                 change(&mut record.account_defaults)?;
@@ -332,29 +361,29 @@ impl Directory {
         }
     }
 
-    fn postmaster(&self) -> AccountName {
+    pub(super) fn postmaster(&self) -> AccountName {
         AccountName::new("postmaster", self.main_domain.clone()).expect("it is a name")
     }
 
-    fn expect_server(&self) -> Result<(Revision, ServerRecord), DirectoryFault> {
+    pub(super) fn expect_server(&self) -> Result<(Revision, ServerRecord), DirectoryFault> {
         self.read_server()?.ok_or(DirectoryFault::NotFounded)
     }
 
-    fn expect_domain(&self, name: &DomainName) -> Result<(Revision, DomainRecord), DirectoryFault> {
+    pub(super) fn expect_domain(&self, name: &DomainName) -> Result<(Revision, DomainRecord), DirectoryFault> {
         self.read_domain(name)?.ok_or_else(|| DirectoryFault::NoDomain(name.clone()))
     }
 
-    fn expect_account(&self, name: &AccountName) -> Result<Account, DirectoryFault> {
+    pub(super) fn expect_account(&self, name: &AccountName) -> Result<Account, DirectoryFault> {
         self.account(name)?.ok_or_else(|| DirectoryFault::NoAccount(name.clone()))
     }
 
-    fn check_domain_is_free(&self, name: &DomainName) -> Result<(), DirectoryFault> {
+    pub(super) fn check_domain_is_free(&self, name: &DomainName) -> Result<(), DirectoryFault> {
         let is_taken =
             self.store.read(&keys::domain(name))?.is_some() || self.store.read(&keys::domain_alias(name))?.is_some();
         if is_taken { Err(DirectoryFault::DomainTaken(name.clone())) } else { Ok(()) }
     }
 
-    fn check_name_is_free(&self, name: &AccountName) -> Result<(), DirectoryFault> {
+    pub(super) fn check_name_is_free(&self, name: &AccountName) -> Result<(), DirectoryFault> {
         let is_taken =
             self.store.read(&keys::account(name))?.is_some() || self.store.read(&keys::account_alias(name))?.is_some();
         if is_taken { Err(DirectoryFault::NameTaken(name.clone())) } else { Ok(()) }
@@ -362,47 +391,55 @@ impl Directory {
 }
 
 /// A transaction being put together.
-#[derive(Default)]
-struct Change(Transaction);
+#[derive(Debug, Default)]
+pub(super) struct Change(pub(super) Transaction);
 
 impl Change {
-    fn expect(&mut self, key: Vec<u8>, revision: Option<Revision>) {
+    pub(super) fn expect(&mut self, key: Vec<u8>, revision: Option<Revision>) {
         self.0.expect.push(Expect { key, revision });
     }
 
-    fn put(&mut self, key: Vec<u8>, image: Vec<u8>) {
+    pub(super) fn put(&mut self, key: Vec<u8>, image: Vec<u8>) {
         self.0.write.push(Write::Put(key, image));
     }
 
-    fn delete(&mut self, key: Vec<u8>) {
+    pub(super) fn delete(&mut self, key: Vec<u8>) {
         self.0.write.push(Write::Delete(key));
     }
 
-    fn create(&mut self, key: Vec<u8>, image: Vec<u8>) {
+    pub(super) fn create(&mut self, key: Vec<u8>, image: Vec<u8>) {
         self.expect(key.clone(), None);
         self.put(key, image);
     }
 
-    fn replace(&mut self, key: Vec<u8>, revision: Revision, image: Vec<u8>) {
+    pub(super) fn replace(&mut self, key: Vec<u8>, revision: Revision, image: Vec<u8>) {
         self.expect(key.clone(), Some(revision));
         self.put(key, image);
     }
 
-    fn create_domain(&mut self, name: &DomainName, created_at: u64) {
+    fn create_domain(&mut self, name: &DomainName, created_at: u64, settings: Dictionary) {
         let record = DomainRecord {
             created_at,
             is_suspended: false,
             aliases: Vec::new(),
-            settings: Dictionary::new(),
+            settings,
             account_defaults: Dictionary::new(),
+            account_template: Dictionary::new(),
         };
         self.expect(keys::domain_alias(name), None);
         self.create(keys::domain(name), record.encode());
     }
 
-    fn create_account(&mut self, name: &AccountName, credentials: Credentials, settings: Dictionary) {
+    fn create_account(
+        &mut self,
+        name: &AccountName,
+        credentials: Credentials,
+        rights: Vec<Box<str>>,
+        settings: Dictionary,
+    ) {
         let created_at = credentials.changed_at;
-        let record = AccountRecord { created_at, password_revision: 1, aliases: Vec::new(), credentials, settings };
+        let aliases = Vec::new();
+        let record = AccountRecord { created_at, password_revision: 1, aliases, credentials, rights, settings };
         self.expect(keys::account_alias(name), None);
         self.create(keys::account(name), record.encode());
         self.put(keys::roster(name.domain()), Vec::new());
@@ -411,7 +448,7 @@ impl Change {
 
 /// Settings must be readable when they come back from the store, and passwords must not be kept
 /// where everything is shown to whoever may read settings.
-fn check_settings(settings: &Dictionary) -> Result<(), DirectoryFault> {
+pub(super) fn check_settings(settings: &Dictionary) -> Result<(), DirectoryFault> {
     if settings.iter().any(|(key, _)| key.eq_ignore_ascii_case("Password")) {
         return Err(DirectoryFault::PasswordAmongSettings);
     }
@@ -434,6 +471,6 @@ fn missing_from<'a, T: Ord>(some: &'a [T], others: &[T]) -> impl Iterator<Item =
     some.iter().filter(|one| others.binary_search(one).is_err())
 }
 
-fn bad_key(key: &[u8]) -> ReadFault {
+pub(super) fn bad_key(key: &[u8]) -> ReadFault {
     ReadFault(format!("the key {} is damaged", key.escape_ascii()))
 }

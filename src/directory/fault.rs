@@ -26,6 +26,11 @@ pub enum DirectoryFault {
     ForeignAlias(AccountName),
     /// The domain has accounts.
     DomainNotEmpty(DomainName),
+    /// The domain has more objects than one transaction takes.
+    DomainTooLarge {
+        /// The most it takes.
+        objects_max: usize,
+    },
     /// It is the main domain, which must stay.
     MainDomain(DomainName),
     /// It is the main domain's postmaster, who must stay.
@@ -50,6 +55,9 @@ impl fmt::Display for DirectoryFault {
             Self::NameTaken(name) => write!(f, "the name {name} is that of an account or an alias already"),
             Self::ForeignAlias(alias) => write!(f, "{alias} is not in the domain of its account"),
             Self::DomainNotEmpty(domain) => write!(f, "the domain {domain} has accounts: delete them first"),
+            Self::DomainTooLarge { objects_max } => {
+                write!(f, "the domain has more than {objects_max} objects, too many for one step")
+            }
             Self::MainDomain(domain) => write!(f, "{domain} is the main domain and cannot be deleted"),
             Self::Postmaster(account) => write!(f, "{account} administers the server and cannot be deleted"),
             Self::PasswordAmongSettings => {

@@ -44,6 +44,21 @@ pub(super) fn account(name: &AccountName) -> Vec<u8> {
     [&accounts(name.domain()), name.local().as_bytes()].concat()
 }
 
+/// What the key of every other name of an account of `domain` begins with.
+pub(super) fn account_aliases(domain: &DomainName) -> Vec<u8> {
+    [b"a", domain.as_str().as_bytes(), b"\0"].concat()
+}
+
 pub(super) fn account_alias(name: &AccountName) -> Vec<u8> {
-    [b"a", name.domain().as_str().as_bytes(), b"\0", name.local().as_bytes()].concat()
+    [&account_aliases(name.domain()), name.local().as_bytes()].concat()
+}
+
+/// What the keys of everything in `domain` begin with.
+pub(super) fn objects(domain: &DomainName) -> [Vec<u8>; 2] {
+    [accounts(domain), account_aliases(domain)]
+}
+
+/// The key that what is under `key`, in the domain `old`, has in the domain `new`.
+pub(super) fn moved(key: &[u8], old: &DomainName, new: &DomainName) -> Vec<u8> {
+    [&key[..1], new.as_str().as_bytes(), &key[1 + old.as_str().len()..]].concat()
 }

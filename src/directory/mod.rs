@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 mod account;
 mod administration;
+mod domain;
+mod edit;
 mod fault;
 mod keys;
 mod record;
@@ -19,11 +21,13 @@ mod tests;
 
 pub use account::Account;
 pub use administration::Scope;
+pub use edit::Edit;
 pub use fault::DirectoryFault;
 
 use self::record::{AccountRecord, DomainRecord, RecordFault, ServerRecord};
 use crate::auth::Credentials;
 use crate::model::{AccountName, DomainName, LoginName};
+use crate::notation::Value;
 use crate::store::{Expect, ReadFault, Revision, Store, Transaction, Write};
 
 /// Bytes of the text of one dictionary of settings.
@@ -56,6 +60,25 @@ impl Directory {
     /// [`ReadFault`] when the store fails.
     pub fn main_domain_of(store: &dyn Store) -> Result<Option<DomainName>, ReadFault> {
         Ok(read_server(store)?.map(|(_, record)| record.main_domain))
+    }
+
+    /// The canonical name of the domain called `name`, which may be another name of it.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn domain_named(&self, name: &DomainName) -> Result<Option<DomainName>, ReadFault> {
+        Ok(self.find_domain(name.clone())?.map(|(name, _)| name))
+    }
+
+    /// Whether the administrators of `administrators` may administer `domain` too, as its setting
+    /// `AdminDomainName` says.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn is_administered_by(&self, domain: &DomainName, administrators: &DomainName) -> Result<bool, ReadFault> {
+        let Some((_, record)) = self.read_domain(domain)? else { return Ok(false) };
+        let lent = record.settings.get("AdminDomainName").and_then(Value::as_str);
+        Ok(lent.is_some_and(|name| DomainName::parse(name).as_ref() == Ok(administrators)))
     }
 
     /// Finds the account that `login` names: `user`, `user@domain` or `user%domain`, in any case,

@@ -41,6 +41,8 @@ pub(super) struct DomainRecord {
     pub(super) settings: Dictionary,
     /// Defaults of its accounts' settings.
     pub(super) account_defaults: Dictionary,
+    /// The settings that its new accounts begin with.
+    pub(super) account_template: Dictionary,
 }
 
 /// An account: `A`.
@@ -53,6 +55,8 @@ pub(super) struct AccountRecord {
     /// Other names of the account in its domain.
     pub(super) aliases: Vec<AccountName>,
     pub(super) credentials: Credentials,
+    /// The codes of what the account may administer.
+    pub(super) rights: Vec<Box<str>>,
     /// The explicit settings.
     pub(super) settings: Dictionary,
 }
@@ -83,6 +87,7 @@ impl DomainRecord {
         image.list(&self.aliases, DomainName::as_str);
         image.dictionary(&self.settings);
         image.dictionary(&self.account_defaults);
+        image.dictionary(&self.account_template);
         image.0
     }
 
@@ -93,7 +98,8 @@ impl DomainRecord {
         let aliases = fields.list(Fields::domain)?;
         let settings = fields.dictionary()?;
         let account_defaults = fields.dictionary()?;
-        fields.close(Self { created_at, is_suspended, aliases, settings, account_defaults })
+        let account_template = fields.dictionary()?;
+        fields.close(Self { created_at, is_suspended, aliases, settings, account_defaults, account_template })
     }
 }
 
@@ -106,6 +112,7 @@ impl AccountRecord {
         let mut credentials = Vec::new();
         self.credentials.encode(&mut credentials);
         image.bytes(&credentials);
+        image.list(&self.rights, |right| right);
         image.dictionary(&self.settings);
         image.0
     }
@@ -118,8 +125,9 @@ impl AccountRecord {
         let aliases = fields
             .list(|fields| AccountName::new(fields.text()?, domain.clone()).map_err(|_| RecordFault::Malformed))?;
         let credentials = fields.credentials()?;
+        let rights = fields.list(|fields| fields.text().map(Box::from))?;
         let settings = fields.dictionary()?;
-        fields.close(Self { created_at, password_revision, aliases, credentials, settings })
+        fields.close(Self { created_at, password_revision, aliases, credentials, rights, settings })
     }
 }
 

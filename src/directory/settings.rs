@@ -5,12 +5,27 @@ use crate::notation::{Dictionary, Value};
 /// The access mode of this service.
 pub(super) const PWD: &str = "PWD";
 
-/// An account's settings over the defaults it inherits, nearest first: its own, its domain's, the
-/// server's.
+/// An account's settings over the defaults it inherits, nearest first: its own, its class of
+/// service's, its domain's, the server's.
 #[derive(Clone, Debug)]
-pub(super) struct Layers(pub(super) [Dictionary; 3]);
+pub(super) struct Layers([Dictionary; 4]);
 
 impl Layers {
+    /// The class of service is the one that `ServiceClass` names, among the `ServiceClasses` of the
+    /// domain's defaults, else of the server's.
+    pub(super) fn new(own: Dictionary, domain: Dictionary, server: Dictionary) -> Self {
+        let named = [&own, &domain, &server].into_iter().find_map(|layer| layer.get("ServiceClass"));
+        let class_in = |defaults: &Dictionary| match (defaults.get("ServiceClasses"), named) {
+            (Some(Value::Dictionary(classes)), Some(Value::String(name))) => classes.get(name).cloned(),
+            _ => None,
+        };
+        let class = match class_in(&domain).or_else(|| class_in(&server)) {
+            Some(Value::Dictionary(class)) => class,
+            _ => Dictionary::new(),
+        };
+        Self([own, class, domain, server])
+    }
+
     /// The explicit settings.
     pub(super) fn own(&self) -> &Dictionary {
         &self.0[0]
@@ -24,6 +39,7 @@ impl Layers {
     /// Every effective value, the program's own defaults included.
     pub(super) fn merged(&self) -> Dictionary {
         let mut merged = built_in();
+        // Nearest last, so that it prevails.
         for layer in self.0.iter().rev() {
             for (key, value) in layer.iter() {
                 merged.insert(key, value.clone());
@@ -31,6 +47,15 @@ impl Layers {
         }
         merged
     }
+}
+
+/// A domain's settings with those of `defaults` that it does not have.
+pub(super) fn over(own: Dictionary, defaults: Dictionary) -> Dictionary {
+    let mut merged = defaults;
+    for (key, value) in own.iter() {
+        merged.insert(key, value.clone());
+    }
+    merged
 }
 
 /// The defaults in force when nobody set anything, for the keys in use here.

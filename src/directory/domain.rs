@@ -1,0 +1,179 @@
+//! Changes of whole domains.
+
+use super::administration::{Change, Changed};
+use super::record::AccountRecord;
+use super::{Directory, DirectoryFault, keys, settings};
+use crate::model::{AccountName, DomainName};
+use crate::notation::Dictionary;
+use crate::store::{ReadFault, Versioned};
+
+/// Objects of a domain that one transaction deletes or renames.
+const OBJECTS_MAX: usize = 100_000;
+
+/// How many records are read at a time.
+const PAGE: usize = 1024;
+
+impl Directory {
+    /// The settings in force of a domain: explicit, else the server's defaults.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::NotFounded`], [`DirectoryFault::Read`].
+    pub fn effective_domain_settings(&self, name: &DomainName) -> Result<Dictionary, DirectoryFault> {
+        let (_, record) = self.expect_domain(name)?;
+        Ok(settings::over(record.settings, self.expect_server()?.1.domain_defaults))
+    }
+
+    /// What to commit to delete a domain with all that is in it.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::MainDomain`],
+    /// [`DirectoryFault::DomainTooLarge`], [`DirectoryFault::Read`].
+    pub fn delete_domain_with_all(&self, name: &DomainName) -> Changed {
+        if *name == self.main_domain {
+            return Err(DirectoryFault::MainDomain(name.clone()));
+        }
+        let (revision, record) = self.expect_domain(name)?;
+        let mut change = Change::default();
+        // The roster is read before the objects: one created after that changes it.
+        let roster = self.store.read(&keys::roster(name))?.map(|roster| roster.revision);
+        change.expect(keys::domain(name), Some(revision));
+        change.expect(keys::roster(name), roster);
+        change.delete(keys::domain(name));
+        change.delete(keys::roster(name));
+        record.aliases.iter().for_each(|alias| change.delete(keys::domain_alias(alias)));
+        for (key, _) in self.objects(name)? {
+            change.delete(key);
+        }
+        Ok(change.0)
+    }
+
+    /// What to commit to give a domain, with all that is in it, another name.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::MainDomain`],
+    /// [`DirectoryFault::DomainTaken`], [`DirectoryFault::DomainTooLarge`],
+    /// [`DirectoryFault::Read`].
+    pub fn rename_domain(&self, old: &DomainName, new: &DomainName) -> Changed {
+        if *old == self.main_domain {
+            return Err(DirectoryFault::MainDomain(old.clone()));
+        }
+        let (revision, record) = self.expect_domain(old)?;
+        self.check_domain_is_free(new)?;
+        let mut change = Change::default();
+        let roster = self.store.read(&keys::roster(old))?.map(|roster| roster.revision);
+        change.expect(keys::roster(old), roster);
+        change.delete(keys::roster(old));
+        change.put(keys::roster(new), Vec::new());
+        change.expect(keys::domain(old), Some(revision));
+        change.expect(keys::domain_alias(new), None);
+        change.delete(keys::domain(old));
+        change.create(keys::domain(new), record.encode());
+        for alias in &record.aliases {
+            change.put(keys::domain_alias(alias), new.as_str().into());
+        }
+        for (key, versioned) in self.objects(old)? {
+            // Each record is moved as it was read, or not at all.
+            change.expect(key.clone(), Some(versioned.revision));
+            change.put(keys::moved(&key, old, new), versioned.bytes);
+            change.delete(key);
+        }
+        Ok(change.0)
+    }
+
+    /// The records of everything in a domain.
+    fn objects(&self, domain: &DomainName) -> Result<Vec<(Vec<u8>, Versioned)>, DirectoryFault> {
+        let mut objects = Vec::new();
+        for prefix in keys::objects(domain) {
+            let mut after = None;
+            loop {
+                let page = self.store.scan(&prefix, after.as_deref(), PAGE)?;
+                let Some((last, _)) = page.last() else { break };
+                after = Some(last.clone());
+                objects.extend(page);
+                if objects.len() > OBJECTS_MAX {
+                    return Err(DirectoryFault::DomainTooLarge { objects_max: OBJECTS_MAX });
+                }
+            }
+        }
+        Ok(objects)
+    }
+
+    /// How many accounts and how many other names of accounts a domain has.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn count_objects(&self, domain: &DomainName) -> Result<(usize, usize), ReadFault> {
+        let count = |prefix: Vec<u8>| {
+            let (mut count, mut after) = (0, None);
+            loop {
+                let page = self.store.scan(&prefix, after.as_deref(), PAGE)?;
+                let Some((last, _)) = page.last() else { return Ok(count) };
+                count += page.len();
+                after = Some(last.clone());
+            }
+        };
+        Ok((count(keys::accounts(domain))?, count(keys::account_aliases(domain))?))
+    }
+
+    /// Up to `count_max` other names of a domain's accounts in order, after the name `after`, each
+    /// with the account it means.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::Read`].
+    pub fn aliases(
+        &self,
+        domain: &DomainName,
+        after: Option<&AccountName>,
+        count_max: usize,
+    ) -> Result<Vec<(AccountName, AccountName)>, DirectoryFault> {
+        self.expect_domain(domain)?;
+        let prefix = keys::account_aliases(domain);
+        let page = self.store.scan(&prefix, after.map(keys::account_alias).as_deref(), count_max)?;
+        let name = |local: &[u8]| {
+            let local = std::str::from_utf8(local).ok();
+            local.and_then(|local| AccountName::new(local, domain.clone()).ok())
+        };
+        let pair = |(key, record): &(Vec<u8>, Versioned)| {
+            let pair = name(&key[prefix.len()..]).zip(name(&record.bytes));
+            pair.ok_or_else(|| super::administration::bad_key(key))
+        };
+        Ok(page.iter().map(pair).collect::<Result<_, _>>()?)
+    }
+
+    /// What to commit to give an account another name, in the same domain or another one. Its
+    /// other names go with it.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoAccount`], [`DirectoryFault::NoDomain`],
+    /// [`DirectoryFault::NameTaken`], [`DirectoryFault::Postmaster`], [`DirectoryFault::Read`].
+    pub fn rename_account(&self, old: &AccountName, new: &AccountName) -> Changed {
+        if *old == self.postmaster() {
+            return Err(DirectoryFault::Postmaster(old.clone()));
+        }
+        let account = self.expect_account(old)?;
+        let (revision, _) = self.expect_domain(new.domain())?;
+        self.check_name_is_free(new)?;
+        let moved = |alias: &AccountName| AccountName::new(alias.local(), new.domain().clone()).expect("it is a name");
+        let aliases: Vec<_> = account.aliases().map(moved).collect();
+        let mut change = Change::default();
+        change.expect(keys::domain(new.domain()), Some(revision));
+        change.expect(keys::account(old), Some(account.revision));
+        change.delete(keys::account(old));
+        for alias in account.aliases() {
+            change.delete(keys::account_alias(alias));
+        }
+        for alias in &aliases {
+            if old.domain() != new.domain() {
+                self.check_name_is_free(alias)?;
+                change.expect(keys::account(alias), None);
+                change.expect(keys::account_alias(alias), None);
+            }
+            change.put(keys::account_alias(alias), new.local().into());
+        }
+        let record = AccountRecord { aliases, ..account.to_record(account.credentials.clone()) };
+        change.expect(keys::account_alias(new), None);
+        change.create(keys::account(new), record.encode());
+        change.put(keys::roster(new.domain()), Vec::new());
+        Ok(change.0)
+    }
+}
