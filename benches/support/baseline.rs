@@ -113,7 +113,10 @@ impl Connection {
                     self.step(Event::Verified(verdict));
                 }
                 Effect::Close(_) => self.is_closing = true,
-                Effect::Change { .. } | Effect::Delay => unreachable!("no load asks the baseline for that"),
+                Effect::Send(lines) => self.replies.extend(lines),
+                Effect::Change { .. } | Effect::Command { .. } | Effect::Delay => {
+                    unreachable!("no load asks the baseline for that")
+                }
             }
         }
         self.effects = effects;

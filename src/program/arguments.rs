@@ -226,6 +226,9 @@ pub(crate) enum DomainCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PrintCommand {
+    /// The commands that a session takes after the login, as a page in Markdown
+    #[command(after_help = "Examples:\n  keyturn print cli > commands.md")]
+    Cli,
     /// The default configuration file, every key explained
     #[command(after_help = "Examples:\n  keyturn print config > keyturn.toml")]
     Config,

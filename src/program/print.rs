@@ -13,6 +13,7 @@ pub(crate) fn print(what: &PrintCommand) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::new();
     match what {
         PrintCommand::Config => out.extend_from_slice(keyturn::config::DEFAULT_FILE.as_bytes()),
+        PrintCommand::Cli => out.extend_from_slice(keyturn::cli::page().as_bytes()),
         PrintCommand::Unit => out.extend_from_slice(UNIT.as_bytes()),
         PrintCommand::Completions { shell } => {
             clap_complete::generate(*shell, &mut Arguments::command(), "keyturn", &mut out);

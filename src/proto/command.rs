@@ -7,16 +7,18 @@ enum Verb {
     Pass,
     Apop,
     NewPass,
+    Inline,
     Noop,
     Help,
     Quit,
 }
 
-const VERBS: [(Verb, &str); 7] = [
+const VERBS: [(Verb, &str); 8] = [
     (Verb::User, "USER"),
     (Verb::Pass, "PASS"),
     (Verb::Apop, "APOP"),
     (Verb::NewPass, "NEWPASS"),
+    (Verb::Inline, "INLINE"),
     (Verb::Noop, "NOOP"),
     (Verb::Help, "HELP"),
     (Verb::Quit, "QUIT"),
@@ -74,8 +76,11 @@ pub enum Command {
     Apop,
     /// `NEWPASS password`: without control characters (0 to 31).
     NewPass(Secret),
-    /// `NOOP`. An argument of this and the next two is ignored: nothing depends on it, a stray
+    /// `INLINE`: from now on the data that a command shows comes in its reply line. An argument of
+    /// this and the next three is ignored: nothing depends on it, a stray
     /// blank at the end is a common slip, and QUIT must not fail.
+    Inline,
+    /// `NOOP`.
     Noop,
     /// `HELP`.
     Help,
@@ -123,6 +128,7 @@ impl Command {
             Verb::NewPass if argument.iter().any(|&byte| byte < b' ') => Err(Fault::NewPasswordControl),
             Verb::NewPass => Secret::new(argument).map(Self::NewPass).ok_or(Fault::NewPasswordTooLong),
             Verb::Apop => Ok(Self::Apop),
+            Verb::Inline => Ok(Self::Inline),
             Verb::Noop => Ok(Self::Noop),
             Verb::Help => Ok(Self::Help),
             Verb::Quit => Ok(Self::Quit),
@@ -172,6 +178,7 @@ mod tests {
             ("QUIT", "Quit"),
             ("quit", "Quit"),
             ("nOOp", "Noop"),
+            ("inline", "Inline"),
             ("help", "Help"),
             ("apop alice 0123", "Apop"),
             ("user Alice", "User Alice"),

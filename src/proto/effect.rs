@@ -1,4 +1,4 @@
-use super::Reply;
+use super::{CommandLine, Reply};
 use crate::model::{Authenticated, LoginName, Secret};
 
 /// What a session asks of the world, to be carried out in order.
@@ -20,6 +20,17 @@ pub enum Effect {
         /// The new password.
         secret: Secret,
     },
+    /// Carry out this line, whatever it says; answer with [`super::Event::Executed`].
+    Command {
+        /// Who has logged in.
+        proof: Box<Authenticated>,
+        /// What the client sent.
+        line: CommandLine,
+        /// Whether data is to come in the reply line.
+        is_inline: bool,
+    },
+    /// Send these bytes: whole lines with their terminators.
+    Send(Vec<u8>),
     /// Let the configured failure delay pass, then deliver [`super::Event::DelayPassed`].
     Delay,
     /// Send what is pending, then close.

@@ -15,6 +15,8 @@ pub enum Event<'a> {
     Verified(Verdict),
     /// The answer to [`super::Effect::Change`].
     Changed(ChangeOutcome),
+    /// The answer to [`super::Effect::Command`].
+    Executed(CommandOutcome),
     /// The time asked for by [`super::Effect::Delay`] has passed.
     DelayPassed,
     /// A time limit passed. Ignored unless a line is awaited: work once asked for is answered
@@ -34,6 +36,7 @@ impl fmt::Debug for Event<'_> {
             Self::LineTooLong => f.write_str("LineTooLong"),
             Self::Verified(verdict) => write!(f, "Verified({verdict:?})"),
             Self::Changed(outcome) => write!(f, "Changed({outcome:?})"),
+            Self::Executed(outcome) => write!(f, "Executed({outcome:?})"),
             Self::DelayPassed => f.write_str("DelayPassed"),
             Self::TimedOut(limit) => write!(f, "TimedOut({limit:?})"),
             Self::ShuttingDown => f.write_str("ShuttingDown"),
@@ -99,4 +102,27 @@ pub enum ChangeOutcome {
     Fault(Box<Authenticated>),
     /// The commit failed half way: the password may or may not have been changed.
     Unknown,
+}
+
+/// How a command ended.
+pub enum CommandOutcome {
+    /// It has been carried out or refused.
+    Answered {
+        /// What the session had, or what it has after it changed its own password.
+        proof: Box<Authenticated>,
+        /// What to send: whole lines with their terminators.
+        answer: Vec<u8>,
+    },
+    /// The account is gone, or its password is another one now; nothing was done.
+    Expired,
+}
+
+impl fmt::Debug for CommandOutcome {
+    /// Shows the length of the answer only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered { proof, answer } => write!(f, "Answered({proof:?}, {} bytes)", answer.len()),
+            Self::Expired => f.write_str("Expired"),
+        }
+    }
 }

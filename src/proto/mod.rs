@@ -27,19 +27,25 @@
 //! | in any state that awaits a line | |
 //! |---|---|
 //! | QUIT | replied to, then Closed |
-//! | NOOP, HELP | replied to, no move |
+//! | NOOP, HELP, INLINE | replied to, no move |
 //! | a line too long, a time limit, the server's end | one reply, then Closed, lingering |
 //! | anything else the state has no arrow for | a refusal, no move |
 //!
-//! Time limits and the server's end do not touch a session that is Verifying, Denying or
-//! Changing: what was asked for is answered with its outcome. `failures_max` failed logins lead
+//! Time limits and the server's end do not touch a session that is Verifying, Denying,
+//! Changing or Commanding: what was asked for is answered with its outcome. `failures_max` failed logins lead
 //! from Denying to Closed.
+//!
+//! In the CommuniGate dialect an ExpectNewPass session hands every line that is not part of this
+//! dialogue, HELP included, to whoever carries out commands, and is Commanding until the answer
+//! has come; the answer's bytes are sent as they are. A login that has become void meanwhile leads
+//! to ExpectUser.
 //!
 //! The dialects differ in their words (see [`Reply`]) and in one rule: of the poppassd family,
 //! *every* refusal is followed by a lingering close, as all classic servers do and one webmail
 //! client waits for. What is not a failure does not close: after a change, the session may go on.
 
 mod command;
+mod command_line;
 mod effect;
 mod event;
 mod line;
@@ -47,8 +53,9 @@ mod reply;
 mod session;
 
 pub use command::{Command, CommandFault, redacted};
+pub use command_line::CommandLine;
 pub use effect::{Closing, Effect, Effects};
-pub use event::{ChangeOutcome, Denial, Event, Timeout, Verdict};
+pub use event::{ChangeOutcome, CommandOutcome, Denial, Event, Timeout, Verdict};
 pub use line::{Framed, Inbox};
 pub use reply::{Reply, greeting};
 pub use session::{Awaits, Rules, Session};

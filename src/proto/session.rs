@@ -1,7 +1,9 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::{ChangeOutcome, Closing, Command, CommandFault, Effect, Effects, Event, Reply, Verdict};
+use super::{
+    ChangeOutcome, Closing, Command, CommandFault, CommandLine, CommandOutcome, Effect, Effects, Event, Reply, Verdict,
+};
 use crate::model::{Authenticated, Dialect, LoginName};
 
 /// What a listener lays down for all its sessions.
@@ -20,7 +22,7 @@ pub struct Rules {
 pub enum Awaits {
     /// The client's next line.
     Line,
-    /// The answer to [`Effect::Verify`] or [`Effect::Change`].
+    /// The answer to [`Effect::Verify`], [`Effect::Change`] or [`Effect::Command`].
     Answer,
     /// [`Event::DelayPassed`].
     Delay,
@@ -41,6 +43,7 @@ enum State {
         proof: Box<Authenticated>,
     },
     Changing,
+    Commanding,
     Closed,
 }
 
@@ -53,6 +56,8 @@ pub struct Session {
     state: State,
     /// Failed logins so far.
     failures: u8,
+    /// Whether commands show their data in the reply line.
+    is_inline: bool,
 }
 
 impl Session {
@@ -60,7 +65,7 @@ impl Session {
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a session is opened by someone; there is no default one")]
     pub fn new() -> Self {
-        Self { state: State::ExpectUser, failures: 0 }
+        Self { state: State::ExpectUser, failures: 0, is_inline: false }
     }
 
     /// What must happen next. Lines may be delivered only while this is [`Awaits::Line`].
@@ -68,7 +73,7 @@ impl Session {
     pub fn awaits(&self) -> Awaits {
         match self.state {
             State::ExpectUser | State::ExpectPass { .. } | State::ExpectNewPass { .. } => Awaits::Line,
-            State::Verifying | State::Changing => Awaits::Answer,
+            State::Verifying | State::Changing | State::Commanding => Awaits::Answer,
             State::Denying => Awaits::Delay,
             State::Closed => Awaits::Nothing,
         }
@@ -77,7 +82,7 @@ impl Session {
     /// Whether the client has logged in.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
-        matches!(self.state, State::ExpectNewPass { .. } | State::Changing)
+        matches!(self.state, State::ExpectNewPass { .. } | State::Changing | State::Commanding)
     }
 
     /// Advances the dialogue by one event, appending what must now happen to `effects`: two
@@ -90,10 +95,10 @@ impl Session {
         let mut turn = Turn { rules, effects };
         match (event, self.awaits()) {
             (Event::Line(line), Awaits::Line) => match Command::parse(line) {
-                // What a busy client sends most, answered as `obey` would, but without moving the
+                // What a busy client sends most, answered as [`answer`] would, but without moving the
                 // state out and back.
                 Ok(Command::Noop) => turn.effects.push(Effect::Reply(Reply::Done)),
-                command => self.state = obey(self.take_state(), command, &mut turn),
+                command => self.obey(line, command, &mut turn),
             },
             (event, _) => self.hear(event, &mut turn),
         }
@@ -114,9 +119,11 @@ impl Session {
                 E::LineTooLong => turn.hang_up(Reply::LineTooLong),
                 E::TimedOut(limit) => turn.hang_up(Reply::TimedOut(limit)),
                 E::ShuttingDown => turn.hang_up(Reply::ShuttingDown),
-                E::Line(_) | E::Opened | E::Verified(_) | E::Changed(_) | E::DelayPassed => unasked(),
+                E::Line(_) | E::Opened | E::Verified(_) | E::Changed(_) | E::Executed(_) | E::DelayPassed => unasked(),
             },
-            (state @ (S::Verifying | S::Denying | S::Changing), E::TimedOut(_) | E::ShuttingDown) => state,
+            (state @ (S::Verifying | S::Denying | S::Changing | S::Commanding), E::TimedOut(_) | E::ShuttingDown) => {
+                state
+            }
 
             (S::Verifying, E::Verified(V::Accepted(proof))) => turn.say(Reply::LoggedIn, S::ExpectNewPass { proof }),
             (S::Verifying, E::Verified(V::Denied(_))) => {
@@ -142,17 +149,42 @@ impl Session {
                 O::Unknown => turn.hang_up(Reply::ChangeUnknown),
             },
 
-            (S::Verifying | S::Denying | S::Changing, _) => unasked(),
+            (S::Commanding, E::Executed(CommandOutcome::Answered { proof, answer })) => {
+                turn.ask(Effect::Send(answer), S::ExpectNewPass { proof })
+            }
+            (S::Commanding, E::Executed(CommandOutcome::Expired)) => {
+                turn.refuse(Reply::ChangedElsewhere, S::ExpectUser)
+            }
+
+            (S::Verifying | S::Denying | S::Changing | S::Commanding, _) => unasked(),
+        };
+    }
+
+    /// What a line does in a state that awaits one. In the CommuniGate dialect this dialogue is
+    /// only a part of what may be said after the login.
+    fn obey(&mut self, line: &[u8], command: Result<Command, CommandFault>, turn: &mut Turn<'_>) {
+        use {Command as C, CommandFault as F, State as S};
+        let has_commands = turn.rules.dialect == Dialect::Communigate;
+        self.state = match (self.take_state(), command) {
+            (state, Ok(C::Inline)) if has_commands => {
+                self.is_inline = true;
+                turn.say(Reply::Done, state)
+            }
+            (S::ExpectNewPass { proof }, Ok(C::Help) | Err(F::UnknownVerb)) if has_commands => {
+                let (line, is_inline) = (CommandLine::new(line), self.is_inline);
+                turn.ask(Effect::Command { proof, line, is_inline }, S::Commanding)
+            }
+            (state, command) => answer(state, command, turn),
         };
     }
 }
 
-/// The part of the table that is about lines: what a command does in a state that awaits one.
+/// The part of the table that is about the lines of this dialogue.
 ///
 /// Before the login, everything that is not about logging in gets the same refusal, so that a
 /// stranger does not learn which commands exist. A refused USER makes the session forget the name
 /// before it: the next PASS was meant for the refused one.
-fn obey(state: State, command: Result<Command, CommandFault>, turn: &mut Turn<'_>) -> State {
+fn answer(state: State, command: Result<Command, CommandFault>, turn: &mut Turn<'_>) -> State {
     use {Command as C, CommandFault as F, State as S};
     match (state, command) {
         (_, Ok(C::Quit)) => turn.part(Reply::Goodbye, Closing::Prompt),
@@ -165,6 +197,7 @@ fn obey(state: State, command: Result<Command, CommandFault>, turn: &mut Turn<'_
             Ok(C::User(_) | C::Pass(_) | C::Apop)
             | Err(F::NameMissing | F::NameTooLong | F::PasswordMissing | F::PasswordTooLong),
         ) => turn.refuse(Reply::AlreadyLoggedIn, state),
+        (state @ S::ExpectNewPass { .. }, Ok(C::Inline)) => turn.refuse(Reply::BadCommand(F::UnknownVerb), state),
         (state @ S::ExpectNewPass { .. }, Err(fault)) => turn.refuse(Reply::BadCommand(fault), state),
 
         (_, Ok(C::User(login))) => turn.say(Reply::SendPass, S::ExpectPass { login }),
@@ -175,7 +208,7 @@ fn obey(state: State, command: Result<Command, CommandFault>, turn: &mut Turn<'_
         (state, Ok(C::Apop)) => turn.refuse(Reply::ApopNotEnabled, state),
         (
             state,
-            Ok(C::NewPass(_))
+            Ok(C::NewPass(_) | C::Inline)
             | Err(F::UnknownVerb | F::NewPasswordMissing | F::NewPasswordTooLong | F::NewPasswordControl),
         ) => turn.refuse(Reply::LoginFirst, state),
     }
@@ -252,6 +285,11 @@ mod tests {
             Effect::Change { proof, secret } => {
                 format!("Change {} {}", proof.account(), secret.expose().escape_ascii())
             }
+            Effect::Command { proof, line, is_inline } => {
+                let inline = if *is_inline { " inline" } else { "" };
+                format!("Command {}{inline} {}", proof.account(), line.as_bytes().escape_ascii())
+            }
+            Effect::Send(bytes) => format!("Send {}", bytes.escape_ascii()),
             Effect::Delay => "Delay".to_owned(),
             Effect::Close(closing) => format!("Close {closing:?}"),
         }
@@ -425,7 +463,6 @@ mod tests {
                 ("APOP alice 0123", "AlreadyLoggedIn"),
                 ("NEWPASS ", "BadCommand(NewPasswordMissing)"),
                 ("NEWPASS a\rb", "BadCommand(NewPasswordControl)"),
-                ("LISTDOMAINS", "BadCommand(UnknownVerb)"),
             ] {
                 assert_eq!(Play::logged_in(dialect).line(line), format!("{reply}{then}"), "{line:?}");
             }
@@ -439,7 +476,7 @@ mod tests {
         play.lines(&refused);
         assert_eq!(play.line("PASS old"), "Verify alice old");
         let mut play = Play::logged_in(Dialect::Communigate);
-        play.lines(&["USER bob", "PASS", "NEWPASS", "WHAT"]);
+        play.lines(&["USER bob", "PASS", "NEWPASS"]);
         assert_eq!(play.line("NEWPASS new"), "Change alice@example.com new");
     }
 
@@ -461,7 +498,10 @@ mod tests {
             };
             for mut play in [Play::new(dialect), asked_for_pass(), Play::logged_in(dialect)] {
                 let state = format!("{:?}", play.session);
-                assert_eq!((play.line("NOOP"), play.line("help ")), ("Done".to_owned(), "Help".to_owned()));
+                assert_eq!(play.line("NOOP"), "Done");
+                if dialect == Dialect::Poppassd || !play.session.is_authenticated() {
+                    assert_eq!(play.line("help "), "Help");
+                }
                 assert_eq!(format!("{:?}", play.session), state);
                 assert_eq!(play.line("quit"), "Goodbye; Close Prompt");
             }
@@ -492,6 +532,46 @@ mod tests {
         assert_eq!(play.tell(Event::Changed(ChangeOutcome::Changed(proof()))), "PasswordChanged");
     }
 
+    fn answered(answer: &str) -> Event<'static> {
+        Event::Executed(CommandOutcome::Answered { proof: proof(), answer: answer.into() })
+    }
+
+    #[test]
+    fn other_lines_are_commands_after_the_login_in_one_dialect() {
+        for line in ["LISTDOMAINS", "help", "", " x {y}", "\u{1}"] {
+            let mut play = Play::logged_in(Dialect::Communigate);
+            let asked = format!("Command alice@example.com {}", line.as_bytes().escape_ascii());
+            assert_eq!(play.line(line), asked);
+            assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Answer, true));
+            assert_eq!(play.tell(Event::TimedOut(Timeout::Idle)) + &play.tell(Event::ShuttingDown), "");
+            assert_eq!(play.tell(answered("200 OK\r\n")), r"Send 200 OK\r\n");
+            assert_eq!(play.line("NEWPASS new"), "Change alice@example.com new");
+        }
+        assert_eq!(Play::logged_in(Dialect::Poppassd).line("LISTDOMAINS"), "BadCommand(UnknownVerb); Close Lingering");
+    }
+
+    #[test]
+    fn inline_stays_for_the_session_and_is_unknown_in_the_other_dialect() {
+        let mut play = Play::new(Dialect::Communigate);
+        assert_eq!(play.line("INLINE"), "Done");
+        play.lines(&["USER alice", "PASS old"]);
+        play.tell(accepted());
+        assert_eq!(play.line("LISTDOMAINS"), "Command alice@example.com inline LISTDOMAINS");
+        play.tell(answered("201 ()\r\n"));
+        assert_eq!(play.line("inline"), "Done");
+        assert_eq!(Play::new(Dialect::Poppassd).line("INLINE"), "LoginFirst; Close Lingering");
+        assert_eq!(Play::logged_in(Dialect::Poppassd).line("INLINE"), "BadCommand(UnknownVerb); Close Lingering");
+    }
+
+    #[test]
+    fn a_login_that_became_void_ends_with_a_command() {
+        let mut play = Play::logged_in(Dialect::Communigate);
+        play.line("LISTDOMAINS");
+        assert_eq!(play.tell(Event::Executed(CommandOutcome::Expired)), "ChangedElsewhere");
+        assert!(!play.session.is_authenticated());
+        assert_eq!(play.line("LISTDOMAINS"), "LoginFirst");
+    }
+
     #[test]
     #[should_panic(expected = "did not await")]
     fn an_answer_nobody_asked_for_is_a_bug() {
@@ -520,7 +600,8 @@ mod tests {
 
     /// A line: now and then a sensible one.
     fn line() -> impl Strategy<Value = Vec<u8>> {
-        let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|APOP a b|USER|PASS|NEWPASS|newpass \r|WHAT)";
+        let sensible =
+            "(USER alice|PASS old|NEWPASS new|NOOP|HELP|INLINE|ECHO x|APOP a b|USER|PASS|NEWPASS|newpass \r|WHAT)";
         prop_oneof![12 => sensible.prop_map(String::into_bytes), 1 => Just(b"QUIT".to_vec()), 3 => any::<Vec<u8>>()]
     }
 
@@ -544,6 +625,13 @@ mod tests {
         }
     }
 
+    fn executed(pick: u8) -> CommandOutcome {
+        match pick % 4 {
+            0 => CommandOutcome::Expired,
+            _ => CommandOutcome::Answered { proof: proof(), answer: b"200 OK\r\n".to_vec() },
+        }
+    }
+
     /// An event that may be delivered now, chosen by `pick`.
     fn choose<'a>(session: &Session, pick: u8, line: &'a [u8]) -> Event<'a> {
         match (session.awaits(), pick) {
@@ -551,6 +639,7 @@ mod tests {
             (_, 251) => Event::ShuttingDown,
             (Awaits::Line, 252) => Event::LineTooLong,
             (Awaits::Line, _) => Event::Line(line),
+            (Awaits::Answer, _) if matches!(session.state, State::Commanding) => Event::Executed(executed(pick)),
             (Awaits::Answer, _) if session.is_authenticated() => Event::Changed(outcome(pick)),
             (Awaits::Answer | Awaits::Nothing, _) => Event::Verified(verdict(pick)),
             (Awaits::Delay, _) => Event::DelayPassed,
@@ -570,7 +659,11 @@ mod tests {
                 let event = choose(&play.session, pick, &line);
                 let is_change_confirmed = matches!(event, Event::Changed(ChangeOutcome::Changed(_)));
                 is_proven |= matches!(event, Event::Verified(Verdict::Accepted(_)));
-                is_proven &= !matches!(event, Event::Changed(ChangeOutcome::Conflict | ChangeOutcome::Unknown));
+                is_proven &= !matches!(
+                    event,
+                    Event::Changed(ChangeOutcome::Conflict | ChangeOutcome::Unknown)
+                        | Event::Executed(CommandOutcome::Expired)
+                );
                 let mut effects = Effects::new();
                 play.session.step(event, &play.rules, &mut effects);
 
@@ -578,7 +671,8 @@ mod tests {
                 prop_assert!(was != Awaits::Nothing || effects.is_empty(), "it was over");
                 for (index, effect) in effects.iter().enumerate() {
                     match effect {
-                        Effect::Change { .. } => prop_assert!(is_proven, "no proof"),
+                        Effect::Change { .. } | Effect::Command { .. } => prop_assert!(is_proven, "no proof"),
+                        Effect::Send(_) => prop_assert!(is_proven && effects.len() == 1),
                         Effect::Reply(reply) => {
                             prop_assert_eq!(*reply == Reply::PasswordChanged, is_change_confirmed);
                         }

@@ -38,6 +38,11 @@ impl Accounts {
         self.report(self.directory.account(name))
     }
 
+    /// Lets `read` read.
+    pub(super) fn read_with<T>(&self, read: impl FnOnce(&Directory) -> Result<T, ReadFault>) -> Result<T, Unreadable> {
+        self.report(read(&self.directory))
+    }
+
     /// See [`Directory::change_password`].
     pub(super) fn change_password(&self, account: &Account, credentials: Credentials) -> Transaction {
         self.directory.change_password(account, credentials)

@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use crate::auth::Credentials;
+use crate::cli::{self, Next};
 use crate::model::{Authenticated, NewPasswordRefusal};
 use crate::proto::ChangeOutcome;
 use crate::store::{CommitFault, Outcome, Store, Transaction};
 
 use super::accounts::{Accounts, Unreadable};
+use super::commands::{Order, Reader};
 use super::counters::{Count, Counters};
 use super::{Answer, RETRY_AFTER_S, Ticket};
 
@@ -29,17 +31,30 @@ const GROUP_MAX: usize = 256;
 /// How often a change is put together before the account is given up as too busy.
 const ATTEMPTS_MAX: u8 = 8;
 
-/// A password change that needs only to be written.
+/// A change that needs only to be written.
 #[derive(Debug)]
 pub(super) struct Change {
+    transaction: Transaction,
+    attempts: u8,
+    purpose: Purpose,
+}
+
+/// What a change is for.
+#[derive(Debug)]
+enum Purpose {
+    Password(PasswordChange),
+    Order(Box<Order>),
+}
+
+/// A password change that a session asked for.
+#[derive(Debug)]
+struct PasswordChange {
     ticket: Ticket,
     /// What the session proved; it gets this back when nothing was changed.
     proof: Box<Authenticated>,
     /// What the session gets once the change is durable, and not before.
     renewed: Box<Authenticated>,
     credentials: Credentials,
-    transaction: Transaction,
-    attempts: u8,
 }
 
 impl Change {
@@ -50,7 +65,13 @@ impl Change {
         credentials: Credentials,
         transaction: Transaction,
     ) -> Self {
-        Self { ticket, proof, renewed, credentials, transaction, attempts: 1 }
+        let purpose = Purpose::Password(PasswordChange { ticket, proof, renewed, credentials });
+        Self { transaction, attempts: 1, purpose }
+    }
+
+    /// What a command wants to be written.
+    pub(super) fn of_order(order: Order, transaction: Transaction) -> Self {
+        Self { transaction, attempts: 1, purpose: Purpose::Order(Box::new(order)) }
     }
 }
 
@@ -61,6 +82,8 @@ pub(super) struct Committer {
     pub(super) accounts: Arc<Accounts>,
     pub(super) counters: Arc<Counters>,
     pub(super) changes: Receiver<Change>,
+    /// Runs a command again whose transaction met somebody else's change.
+    pub(super) reader: Arc<Reader>,
 }
 
 impl Committer {
@@ -94,47 +117,79 @@ impl Committer {
                     let (CommitFault::Closed(why) | CommitFault::Unknown(why)) = &fault;
                     tracing::error!("password changes are refused until a restart: {why}");
                 }
-                for Change { ticket, proof, .. } in group.drain(..) {
-                    let outcome = match fault {
-                        CommitFault::Closed(_) => ChangeOutcome::Fault(proof),
-                        CommitFault::Unknown(_) => ChangeOutcome::Unknown,
-                    };
-                    self.answer(&ticket, outcome);
-                }
+                group.drain(..).for_each(|change| self.give_up(change, &fault));
                 group
+            }
+        }
+    }
+
+    /// The store has failed.
+    fn give_up(&self, change: Change, fault: &CommitFault) {
+        match (change.purpose, fault) {
+            (Purpose::Password(PasswordChange { ticket, proof, .. }), CommitFault::Closed(_)) => {
+                self.answer(&ticket, ChangeOutcome::Fault(proof));
+            }
+            (Purpose::Password(PasswordChange { ticket, .. }), CommitFault::Unknown(_)) => {
+                self.answer(&ticket, ChangeOutcome::Unknown);
+            }
+            (Purpose::Order(order), CommitFault::Closed(_)) => {
+                order.conclude(cli::Answer::fault(), false, &self.counters);
+            }
+            (Purpose::Order(order), CommitFault::Unknown(_)) => {
+                order.conclude(cli::Answer::unknown(), false, &self.counters);
             }
         }
     }
 
     /// Answers `change`, or returns it when it must be tried again.
     fn conclude(&self, change: Change, outcome: Outcome) -> Option<Change> {
-        match outcome {
-            Outcome::Committed(_) => {
-                self.answer(&change.ticket, ChangeOutcome::Changed(change.renewed));
+        match (outcome, change.purpose) {
+            (Outcome::Committed(_), Purpose::Password(password)) => {
+                self.answer(&password.ticket, ChangeOutcome::Changed(password.renewed));
                 None
             }
-            Outcome::Conflict => self.try_again(change),
+            (Outcome::Committed(_), Purpose::Order(order)) => {
+                order.conclude(cli::Answer::done(), true, &self.counters);
+                None
+            }
+            (Outcome::Conflict, Purpose::Password(password)) => self.try_again(password, change.attempts),
+            (Outcome::Conflict, Purpose::Order(order)) => self.run_again(*order, change.attempts),
         }
     }
 
     /// The record was not the one read: sees whether the password still is.
-    fn try_again(&self, mut change: Change) -> Option<Change> {
+    fn try_again(&self, change: PasswordChange, attempts: u8) -> Option<Change> {
         let outcome = match self.accounts.read(change.proof.account()) {
             Err(Unreadable) => ChangeOutcome::Fault(change.proof),
             Ok(Some(account)) if account.password_revision == change.proof.password_revision() => {
                 if !account.may_log_in() || !account.may_change_password() {
                     ChangeOutcome::Refused(change.proof, NewPasswordRefusal::NotAllowed)
-                } else if change.attempts == ATTEMPTS_MAX {
+                } else if attempts == ATTEMPTS_MAX {
                     ChangeOutcome::Busy { proof: change.proof, retry_after_s: RETRY_AFTER_S }
                 } else {
-                    change.attempts += 1;
-                    change.transaction = self.accounts.change_password(&account, change.credentials.clone());
-                    return Some(change);
+                    let transaction = self.accounts.change_password(&account, change.credentials.clone());
+                    return Some(Change { transaction, attempts: attempts + 1, purpose: Purpose::Password(change) });
                 }
             }
             Ok(_) => ChangeOutcome::Conflict,
         };
         self.answer(&change.ticket, outcome);
+        None
+    }
+
+    /// What a command had read has changed: runs it again. What was hashed for it is still good;
+    /// should it need another hash, the client is told to send it again.
+    fn run_again(&self, order: Order, attempts: u8) -> Option<Change> {
+        match self.reader.run(&order) {
+            Ok(Next::Commit(transaction)) if attempts < ATTEMPTS_MAX => {
+                let purpose = Purpose::Order(Box::new(order));
+                return Some(Change { transaction, attempts: attempts + 1, purpose });
+            }
+            Ok(Next::Commit(_) | Next::Hash(_)) => order.conclude(cli::Answer::busy(), false, &self.counters),
+            Ok(Next::Tell(answer)) => order.conclude(answer, false, &self.counters),
+            Ok(Next::Expired) => order.expire(&self.counters),
+            Err(Unreadable) => order.conclude(cli::Answer::fault(), false, &self.counters),
+        }
         None
     }
 
@@ -170,10 +225,12 @@ mod tests {
         drop(sender);
         let accounts = Arc::new(Accounts::new(world.directory.clone()));
         let store = Arc::clone(&world.store) as Arc<dyn Store>;
-        Committer { store, accounts, counters: Arc::default(), changes: receiver }.run();
+        let reader =
+            Arc::new(Reader { accounts: Arc::clone(&accounts), started_at: 0, password_bytes_min: Arc::default() });
+        Committer { store, accounts, counters: Arc::default(), changes: receiver, reader }.run();
         let outcome = |(_, answer)| match answer {
             Answer::Changed(outcome) => outcome,
-            Answer::Verified(verdict) => panic!("{verdict:?} to a change"),
+            Answer::Verified(_) | Answer::Executed(_) => panic!("{answer:?} to a change"),
         };
         world.answers(count).into_iter().map(outcome).collect()
     }

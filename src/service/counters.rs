@@ -45,6 +45,8 @@ pub enum Count {
     SameAsName,
     /// Changes refused because the account's owner may not change its password.
     NotAllowed,
+    /// Commands answered, refused ones included.
+    Commands,
     /// Changes that met another change of the same password.
     Conflict,
     /// Requests refused at once because of the work before them.
@@ -63,7 +65,7 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order they are printed.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Waiting,
         Self::JobUs,
         Self::Begun,
@@ -80,6 +82,7 @@ impl Count {
         Self::SameAsOld,
         Self::SameAsName,
         Self::NotAllowed,
+        Self::Commands,
         Self::Conflict,
         Self::Busy,
         Self::Displaced,
@@ -109,6 +112,7 @@ impl Count {
             Self::SameAsOld => "same_as_old",
             Self::SameAsName => "same_as_name",
             Self::NotAllowed => "not_allowed",
+            Self::Commands => "commands",
             Self::Conflict => "conflict",
             Self::Displaced => "displaced",
             Self::Busy => "busy",
@@ -126,6 +130,7 @@ impl Count {
             Answer::Verified(Verdict::Denied(Denial::UnknownAccount)) => Self::UnknownAccount,
             Answer::Verified(Verdict::Denied(Denial::WrongPassword(_))) => Self::WrongPassword,
             Answer::Verified(Verdict::Denied(Denial::Disabled(_))) => Self::Disabled,
+            Answer::Executed(_) => Self::Commands,
             Answer::Changed(ChangeOutcome::Changed(_)) => Self::Changed,
             Answer::Changed(ChangeOutcome::Refused(_, refusal)) => match refusal {
                 NewPasswordRefusal::TooShort { .. } => Self::TooShort,
@@ -218,7 +223,7 @@ mod tests {
         let line = counters.snapshot().to_string();
         let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
         assert_eq!(names.len(), Count::ALL.len());
-        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=23"), "{line}");
+        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=24"), "{line}");
         assert!(!line.contains('\n'));
     }
 

@@ -18,6 +18,7 @@
 
 mod accounts;
 mod admission;
+mod commands;
 mod committer;
 mod counters;
 mod mailbox;
@@ -41,17 +42,19 @@ use crate::auth::policy::check_new_password;
 use crate::auth::{Hasher, Recognizer};
 use crate::directory::Directory;
 use crate::model::{Argon2idCost, Authenticated, Clock, DomainName, LoginName, Secret};
-use crate::proto::{ChangeOutcome, Verdict};
+use crate::proto::{ChangeOutcome, CommandLine, CommandOutcome, Verdict};
 use crate::store::Store;
 
 use self::accounts::Accounts;
 use self::admission::Bounds;
+use self::commands::{Clerks, Reader, Routes};
 use self::committer::{CHANGES_WAITING_MAX, Committer};
 use self::counters::Counters;
 use self::origin::Origins;
-use self::pool::Worker;
+use self::pool::{Worker, seconds_since_1970};
 use self::queue::{Job, Queue};
 
+pub use self::commands::Order;
 pub use self::counters::{Count, Snapshot};
 pub use self::mailbox::Mailbox;
 
@@ -85,6 +88,17 @@ pub enum Request {
         /// The new password.
         secret: Secret,
     },
+    /// Carry out a command.
+    Command {
+        /// Who has logged in.
+        proof: Box<Authenticated>,
+        /// What was sent.
+        line: CommandLine,
+        /// Whether data is to come in the reply line.
+        is_inline: bool,
+    },
+    /// A command under way that needs a hash; only the service makes one.
+    Order(Box<Order>),
 }
 
 /// The outcome of a request.
@@ -94,6 +108,8 @@ pub enum Answer {
     Verified(Verdict),
     /// Of [`Request::Change`].
     Changed(ChangeOutcome),
+    /// Of [`Request::Command`].
+    Executed(CommandOutcome),
 }
 
 /// Where an answer goes: the session's place in its shard, opaque to the service. Every request is
@@ -148,7 +164,8 @@ struct Inner {
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     recognizer: Recognizer,
-    password_bytes_min: AtomicUsize,
+    password_bytes_min: Arc<AtomicUsize>,
+    clerks: Clerks,
     /// Workers first, then the committer: the order in which they end.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -173,26 +190,28 @@ impl Service {
         let bounds = Bounds { workers: settings.workers, wait_max: WAIT_MAX, length_max: settings.queue_length_max };
         let queue = Queue::new(bounds, expected_time(settings.cost), origins, clock.clone(), Arc::clone(&counters));
         let queue = Arc::new(queue);
+        let password_bytes_min = Arc::new(AtomicUsize::new(settings.password_bytes_min));
+        let reader = Arc::new(Reader {
+            accounts: Arc::clone(&accounts),
+            started_at: seconds_since_1970(),
+            password_bytes_min: Arc::clone(&password_bytes_min),
+        });
         let (sender, changes) = mpsc::sync_channel(CHANGES_WAITING_MAX);
+        let routes = Routes { reader: Arc::clone(&reader), counters: Arc::clone(&counters), changes: sender };
         let mut threads = Vec::with_capacity(settings.workers + 1);
         for index in 0..settings.workers {
             let (queue, accounts, counters) = (Arc::clone(&queue), Arc::clone(&accounts), Arc::clone(&counters));
-            let (changes, clock, recognizer) = (sender.clone(), clock.clone(), recognizer.clone());
+            let (routes, clock, recognizer) = (routes.clone(), clock.clone(), recognizer.clone());
             // The arena is made by the thread that uses it, so that its pages are near that thread.
             threads.push(spawn(&format!("hash-{index}"), move || {
                 let hasher = Hasher::new(settings.cost, recognizer);
-                Worker { queue, accounts, counters, changes, clock, hasher }.run();
+                Worker { queue, accounts, counters, routes, clock, hasher }.run();
             }));
         }
-        let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes };
+        let clerks = Clerks::start(&routes, &queue, settings.queue_length_max);
+        let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader };
         threads.push(spawn("commit", || committer.run()));
-        let inner = Inner {
-            queue,
-            counters,
-            recognizer,
-            password_bytes_min: AtomicUsize::new(settings.password_bytes_min),
-            threads: Mutex::new(threads),
-        };
+        let inner = Inner { queue, counters, recognizer, password_bytes_min, clerks, threads: Mutex::new(threads) };
         Self { inner: Arc::new(inner) }
     }
 
@@ -202,6 +221,10 @@ impl Service {
     pub fn submit(&self, request: Request, ticket: &Ticket) -> Option<Answer> {
         let answer = match self.check_request(request) {
             Err(answer) => answer,
+            Ok(Request::Command { proof, line, is_inline }) => {
+                let order = Order::new(proof, line, is_inline, ticket.clone());
+                self.inner.clerks.offer(order)?
+            }
             Ok(request) => self.inner.queue.offer(Job { request, ticket: ticket.clone() })?,
         };
         self.inner.counters.answered(&answer);
@@ -218,7 +241,7 @@ impl Service {
                     Err(refusal) => Err(Answer::Changed(ChangeOutcome::Refused(proof, refusal))),
                 }
             }
-            Request::Verify { .. } => Ok(request),
+            Request::Verify { .. } | Request::Command { .. } | Request::Order(_) => Ok(request),
         }
     }
 
@@ -240,6 +263,7 @@ impl Service {
     /// Finishes what is queued, then ends the threads. Whatever is submitted afterwards through
     /// another handle is answered with "busy".
     pub fn stop(self) {
+        self.inner.clerks.stop();
         self.inner.queue.close();
         for thread in lock(&self.inner.threads).drain(..) {
             assert!(thread.join().is_ok(), "a thread of the service has panicked");

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::model::DomainName;
+use crate::model::{Authenticated, DomainName};
 
 use super::admission::{Class, Origin};
 use super::{Request, Ticket};
@@ -46,10 +46,22 @@ impl Origins {
                 let (local, domain) = (local.as_bytes(), domain.as_bytes());
                 (Class::Change, self.numbers.hash_one((local, domain)), self.numbers.hash_one(domain))
             }
+            // One account may administer from many sessions at once; each has one command under way.
+            Request::Command { proof, .. } => {
+                (Class::Operator, self.numbers.hash_one(ticket.session), self.domain_of(proof))
+            }
+            Request::Order(order) => {
+                let class = if order.is_for_itself() { Class::Change } else { Class::Operator };
+                (class, self.numbers.hash_one(ticket.session), self.domain_of(order.proof()))
+            }
         };
         let class = if ticket.is_operator { Class::Operator } else { class };
         let (network, weight) = network(ticket.peer);
         (class, Origin { source: self.numbers.hash_one(network), domain, account, weight })
+    }
+
+    fn domain_of(&self, proof: &Authenticated) -> u64 {
+        self.numbers.hash_one(proof.account().domain().as_str().as_bytes())
     }
 }
 

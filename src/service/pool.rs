@@ -2,7 +2,6 @@
 //! go: it reads the account, so that no ring thread ever waits for the store, and hashes.
 
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, SystemTime};
 
 use rustix::process::setpriority_process;
@@ -13,6 +12,7 @@ use crate::model::{Authenticated, Clock, DomainName, LoginName, NewPasswordRefus
 use crate::proto::{ChangeOutcome, Denial, Verdict};
 
 use super::accounts::{Accounts, Unreadable};
+use super::commands::{Order, Routes};
 use super::committer::Change;
 use super::counters::{Count, Counters};
 use super::queue::{Job, Next, Queue};
@@ -32,7 +32,7 @@ pub(super) struct Worker {
     pub(super) queue: Arc<Queue>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) counters: Arc<Counters>,
-    pub(super) changes: SyncSender<Change>,
+    pub(super) routes: Routes,
     pub(super) clock: Clock,
     pub(super) hasher: Hasher,
 }
@@ -69,12 +69,25 @@ impl Worker {
             Request::Verify { login, domain, secret } => {
                 Answer::Verified(self.verify(&login, domain.as_deref(), &secret))
             }
+            Request::Order(order) => return self.carry_out(*order),
+            Request::Command { proof, line, is_inline } => {
+                return self.carry_out(Order::new(proof, line, is_inline, ticket));
+            }
             Request::Change { proof, secret } => match self.change(proof, secret, &ticket) {
                 Some(outcome) => Answer::Changed(outcome),
                 None => return,
             },
         };
         ticket.answer(answer, &self.counters);
+    }
+
+    /// Hashes for a command until it needs no more, and sends it on its way.
+    fn carry_out(&mut self, order: Order) {
+        let mut next = Some(order);
+        while let Some(mut order) = next {
+            order.hash(&mut self.hasher, &self.counters);
+            next = self.routes.advance(order);
+        }
     }
 
     /// Takes the same time whether or not the account exists and may log in.
@@ -113,11 +126,11 @@ impl Worker {
         drop(secret);
         let transaction = self.accounts.change_password(&account, credentials.clone());
         let change = Change::new(ticket.clone(), proof, renewed, credentials, transaction);
-        assert!(self.changes.send(change).is_ok(), "the committer outlives the workers");
+        assert!(self.routes.changes.send(change).is_ok(), "the committer outlives the workers");
         None
     }
 }
 
-fn seconds_since_1970() -> u64 {
+pub(super) fn seconds_since_1970() -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs())
 }

@@ -7,6 +7,7 @@ use crate::model::Clock;
 use crate::proto::{ChangeOutcome, Verdict};
 
 use super::admission::{Admission, Admitted, Bounds, Pass, Patient, Reason, TurnedAway};
+use super::commands::Order;
 use super::counters::{Count, Counters};
 use super::origin::Origins;
 use super::{Answer, RETRY_AFTER_S, Request, Ticket, lock};
@@ -30,6 +31,8 @@ impl Job {
         match self.request {
             Request::Verify { .. } => Answer::Verified(Verdict::Busy { retry_after_s }),
             Request::Change { proof, .. } => Answer::Changed(ChangeOutcome::Busy { proof, retry_after_s }),
+            Request::Command { proof, .. } => Order::answer_busy(proof),
+            Request::Order(order) => order.decline(),
         }
     }
 }

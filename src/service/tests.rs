@@ -8,7 +8,7 @@ use tracing::{Event, Metadata, Subscriber, span};
 use super::world::{SETTINGS, World, postmaster, secret, verification, wait_until};
 use super::{Answer, Count, Request, Service, ServiceSettings, lock};
 use crate::model::{Authenticated, NewPasswordRefusal};
-use crate::proto::{ChangeOutcome, Denial, Verdict};
+use crate::proto::{ChangeOutcome, CommandOutcome, Denial, Verdict};
 use crate::store::CommitFault;
 
 fn change(proof: Box<Authenticated>, password: &str) -> Request {
@@ -19,7 +19,7 @@ fn change(proof: Box<Authenticated>, password: &str) -> Request {
 fn changed(world: &World, service: &Service, proof: Box<Authenticated>, password: &str) -> ChangeOutcome {
     match world.ask(service, change(proof, password)) {
         Answer::Changed(outcome) => outcome,
-        Answer::Verified(verdict) => panic!("{verdict:?} to a change"),
+        answer @ (Answer::Verified(_) | Answer::Executed(_)) => panic!("{answer:?} to a change"),
     }
 }
 
@@ -34,6 +34,8 @@ fn kind(answer: &Answer) -> &'static str {
         Answer::Changed(ChangeOutcome::Refused(..)) => "refused",
         Answer::Changed(ChangeOutcome::Conflict) => "conflict",
         Answer::Changed(ChangeOutcome::Unknown) => "unknown",
+        Answer::Executed(CommandOutcome::Answered { .. }) => "answered",
+        Answer::Executed(CommandOutcome::Expired) => "expired",
     }
 }
 

@@ -182,7 +182,7 @@ impl World {
     pub(super) fn verify(&self, service: &Service, login: &str, password: &str) -> Verdict {
         match self.ask(service, verification(login, password)) {
             Answer::Verified(verdict) => verdict,
-            Answer::Changed(outcome) => panic!("{outcome:?} to a login"),
+            answer @ (Answer::Changed(_) | Answer::Executed(_)) => panic!("{answer:?} to a login"),
         }
     }
 }

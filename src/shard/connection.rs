@@ -25,6 +25,9 @@ const REMAINDER_BYTES: usize = LINE_BYTES_MAX + 2;
 /// ring's buffers before it is cancelled; a session to which that happens gets no second one.
 const REMAINDER_BYTES_MAX: usize = REMAINDER_BYTES + RECEIVE_BUFFERS as usize * Incoming::BUFFER_BYTES;
 
+/// Bytes that the desk's buffer for replies keeps at the most.
+const DESK_BYTES_MAX: usize = 64 << 10;
+
 /// Lines after which a session has proved long-lived: from then on one receive serves them all.
 /// Four is the length of a whole password change, for which that would cost more than it saves.
 const LINES_BEFORE_RECEIVE_MANY: u32 = 4;
@@ -106,6 +109,10 @@ pub(super) struct Connection {
     inbox: Inbox,
     receiving: Receiving,
     pending: Option<Pending>,
+    /// The rest of an answer that does not fit in the send buffer; `..backlog_start` of it is in
+    /// there or has been sent. While there is one, no line is obeyed.
+    backlog: Vec<u8>,
+    backlog_start: usize,
     /// The client sends no more.
     is_input_ended: bool,
     opened: Tick,
@@ -145,6 +152,8 @@ impl Connection {
             inbox: Inbox::default(),
             receiving: Receiving::Nothing,
             pending: None,
+            backlog: Vec::new(),
+            backlog_start: 0,
             is_input_ended: false,
             opened: now,
             active: now,
@@ -245,6 +254,9 @@ impl Connection {
 
     /// Bytes of replies that can still be taken before the client has read some.
     fn room(&self, desk: &Desk) -> usize {
+        if !self.backlog.is_empty() {
+            return 0;
+        }
         let used = self.pending.map_or(0, |pending| pending.end);
         Outgoing::BUFFER_BYTES.saturating_sub(used + desk.replies.len())
     }
@@ -309,6 +321,10 @@ impl Connection {
                 self.pending = None;
             }
         }
+        if !self.backlog.is_empty() {
+            // The client is reading a long answer.
+            self.active = desk.now;
+        }
         // Lines may have waited for room.
         if self.inbox.is_empty() { After::Rest } else { self.take_in(&[], desk) }
     }
@@ -345,7 +361,16 @@ impl Connection {
     }
 
     fn collect_replies(&mut self, ring: &mut Ring, desk: &mut Desk) {
-        if desk.replies.is_empty() {
+        if !desk.replies.is_empty() && self.backlog.is_empty() {
+            // Swapped and not copied: an answer may be long.
+            std::mem::swap(&mut self.backlog, &mut desk.replies);
+        } else {
+            self.backlog.append(&mut desk.replies);
+        }
+        let rest = &self.backlog[self.backlog_start..];
+        let used = self.pending.map_or(0, |pending| pending.end);
+        let length = rest.len().min(Outgoing::BUFFER_BYTES - used);
+        if length == 0 {
             return;
         }
         let pending = self.pending.get_or_insert_with(|| Pending {
@@ -356,9 +381,18 @@ impl Connection {
             since: Tick::NEVER,
             abort: Abort::No,
         });
-        ring.outgoing.write(pending.out, pending.end, &desk.replies);
-        pending.end += desk.replies.len();
-        desk.replies.clear();
+        ring.outgoing.write(pending.out, pending.end, &rest[..length]);
+        pending.end += length;
+        self.backlog_start += length;
+        if self.backlog_start == self.backlog.len() {
+            self.backlog_start = 0;
+            self.backlog.clear();
+            // The desk gets its buffer back, unless it has grown large.
+            if self.backlog.capacity() <= DESK_BYTES_MAX {
+                std::mem::swap(&mut self.backlog, &mut desk.replies);
+            }
+            self.backlog = Vec::new();
+        }
     }
 
     fn is_sending(&self) -> bool {
@@ -375,6 +409,10 @@ impl Connection {
     /// The last replies go out, and with them the close or the half-close.
     fn finish(&mut self, closing: Closing, ring: &mut Ring, now: Tick) {
         if self.is_sending() {
+            return;
+        }
+        if !self.backlog.is_empty() {
+            self.send(ring, now);
             return;
         }
         // Nothing is to be waited for from a client that sends no more.

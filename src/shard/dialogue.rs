@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::{enabled, event};
 
 use super::desk::Desk;
+use crate::cli;
 use crate::model::Tick;
-use crate::proto::{Awaits, ChangeOutcome, Closing, Denial, Effect, Effects, Event, Reply, Session, Verdict, redacted};
+use crate::proto::{
+    Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, Reply, Session, Verdict, redacted,
+};
 use crate::ring::Key;
 use crate::service::{Answer, Request, Ticket};
-use crate::syslog::{ALL_INFO, MAJOR, PROBLEM};
+use crate::syslog::{ALL_INFO, LOW_LEVEL, MAJOR, PROBLEM};
 
 /// A session and what carries out its effects: replies are printed, work goes to the service, and
 /// what happened is logged.
@@ -23,6 +26,8 @@ pub(super) struct Dialogue {
     listener: usize,
     /// Who is being logged in or changed, for the log.
     subject: Option<Box<str>>,
+    /// Which command is being carried out, for the log.
+    verb: Option<cli::Verb>,
     /// Set while the service owes an answer; tells the service when the client has hung up.
     owed: Option<Arc<AtomicBool>>,
     /// When the reply that is held back may go.
@@ -39,6 +44,7 @@ impl Dialogue {
             peer,
             listener,
             subject: None,
+            verb: None,
             owed: None,
             delayed_until: Tick::NEVER,
             closing: None,
@@ -72,7 +78,11 @@ impl Dialogue {
         if let Event::Line(line) = event
             && enabled!(target: "PWD", ALL_INFO)
         {
-            event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-inp: {}", redacted(line));
+            let shown = match cli::verb(line) {
+                Some(verb) if self.is_authenticated() => verb.name.to_owned(),
+                _ => redacted(line),
+            };
+            event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-inp: {shown}");
         }
         let mut effects = std::mem::take(&mut desk.effects);
         self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
@@ -144,6 +154,19 @@ impl Dialogue {
                 self.subject = Some(proof.account().to_string().into());
                 self.ask(key, Request::Change { proof, secret }, desk)
             }
+            Effect::Command { proof, line, is_inline } => {
+                self.subject = Some(proof.account().to_string().into());
+                self.verb = cli::verb(line.as_bytes());
+                self.ask(key, Request::Command { proof, line, is_inline }, desk)
+            }
+            Effect::Send(lines) => {
+                desk.replies.extend_from_slice(&lines);
+                event!(
+                    target: "PWD", ALL_INFO, session = self.number, peer = %self.peer,
+                    "s-out: {}", first_line(&lines)
+                );
+                None
+            }
             Effect::Delay => {
                 self.delayed_until = desk.now + desk.live.failed_reply_delay;
                 None
@@ -179,6 +202,10 @@ impl Dialogue {
             Answer::Changed(outcome) => {
                 self.log_change(&subject, &outcome);
                 Event::Changed(outcome)
+            }
+            Answer::Executed(outcome) => {
+                self.log_command(&subject, &outcome);
+                Event::Executed(outcome)
             }
         }
     }
@@ -225,8 +252,30 @@ impl Dialogue {
         event!(target: "PWD", MAJOR, session, %peer, "'{account}' {text}");
     }
 
+    /// One Major line per command that may have changed something, one Low Level line per other.
+    fn log_command(&mut self, account: &str, outcome: &CommandOutcome) {
+        let Self { number: session, peer, .. } = *self;
+        let verb = self.verb.take();
+        let name = verb.map_or("unknown command", |verb| verb.name);
+        let result = match outcome {
+            CommandOutcome::Answered { answer, .. } => first_line(answer),
+            CommandOutcome::Expired => "not done: the login is void".into(),
+        };
+        if verb.is_some_and(|verb| verb.is_change) {
+            event!(target: "PWD", MAJOR, session, %peer, "'{account}' {name}: {result}");
+        } else {
+            event!(target: "PWD", LOW_LEVEL, session, %peer, "'{account}' {name}: {result}");
+        }
+    }
+
     /// The log's prefix for this session.
     pub(super) fn name(&self) -> (u64, SocketAddr) {
         (self.number, self.peer)
     }
+}
+
+/// The first line of an answer as a log shows it: of one with data the length alone.
+fn first_line(answer: &[u8]) -> String {
+    let line = answer.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    if line.starts_with(b"201") { format!("201 ({} bytes)", answer.len()) } else { line.escape_ascii().to_string() }
 }

@@ -260,11 +260,21 @@ fn secrets(steps: &[(usize, Step)]) -> Vec<String> {
         match verb.as_slice() {
             b"PASS" | b"NEWPASS" => secrets.push(argument.to_vec()),
             b"APOP" => secrets.extend(argument.rsplit(|&byte| byte == b' ').next().map(<[u8]>::to_vec)),
-            _ => {}
+            _ => secrets.extend(passwords_among(argument)),
         }
     }
     secrets.retain(|secret| !public.contains(&secret.as_slice()));
     secrets.iter().map(|secret| telling_part(secret)).collect()
+}
+
+/// What stands in quotes after `PASSWORD` or `Password=` among the arguments of a command.
+fn passwords_among(arguments: &[u8]) -> Vec<Vec<u8>> {
+    let folded = arguments.to_ascii_uppercase();
+    let quoted = |keyword: &'static [u8]| {
+        let found = folded.windows(keyword.len()).enumerate().filter(move |(_, part)| *part == keyword);
+        found.filter_map(move |(at, _)| arguments[at + keyword.len()..].split(|&byte| byte == b'"').next())
+    };
+    quoted(b"PASSWORD \"").chain(quoted(b"PASSWORD=\"")).map(<[u8]>::to_vec).collect()
 }
 
 fn telling_part(secret: &[u8]) -> String {
@@ -278,8 +288,8 @@ fn telling_part(secret: &[u8]) -> String {
 
 #[test]
 fn the_secrets_of_a_transcript_are_found() {
-    let text =
-        "account a password \"abcdef\"\npublic ab\nC: PASS ab\nC: newpass 1234567\\xff\nC part: APOP a x\nC: yzzzzzz";
+    let text = "account a password \"abcdef\"\npublic ab\nC: PASS ab\nC: newpass 1234567\\xff\nC part: APOP a x\nC: yzzzzzz\n\
+         C: SETACCOUNTPASSWORD a PASSWORD \"7654321\" CHECK\nC: CREATEACCOUNT a {x=\"public\";Password=\"fedcba\";}";
     let steps = super::script::parse(text, &BTreeMap::new()).unwrap();
-    assert_eq!(secrets(&steps), ["abcdef", "1234567", "xyzzzzzz"]);
+    assert_eq!(secrets(&steps), ["abcdef", "1234567", "xyzzzzzz", "7654321", "fedcba"]);
 }

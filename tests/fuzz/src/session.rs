@@ -1,7 +1,7 @@
 use keyturn::model::limits::REPLY_BYTES_MAX;
 use keyturn::model::{AccountName, Authenticated, Dialect, DomainName, NewPasswordRefusal};
 use keyturn::proto::{
-    Awaits, ChangeOutcome, Denial, Effect, Effects, Event, Framed, Inbox, Reply, Rules, Session, Timeout, Verdict,
+    Awaits, ChangeOutcome, CommandOutcome, Denial, Effect, Effects, Event, Framed, Inbox, Reply, Rules, Session, Timeout, Verdict,
     greeting,
 };
 
@@ -29,6 +29,8 @@ struct Play<'a> {
     effects: Effects,
     sent: Vec<u8>,
     is_proven: bool,
+    /// Whether the answer that is awaited is that to a command.
+    is_commanding: bool,
 }
 
 impl<'a> Play<'a> {
@@ -36,7 +38,7 @@ impl<'a> Play<'a> {
         let domain = DomainName::parse("mail.example.com").expect("a name");
         let rules = Rules { dialect, greeting: greeting(dialect, &domain, None).into(), failures_max: 3 };
         let (session, effects, sent) = (Session::new(), Effects::new(), Vec::new());
-        Self { session, rules, choices: choices.iter(), effects, sent, is_proven: false }
+        Self { session, rules, choices: choices.iter(), effects, sent, is_proven: false, is_commanding: false }
     }
 
     /// Returns all that the session sent.
@@ -83,7 +85,13 @@ impl<'a> Play<'a> {
         };
         let event = match (self.session.awaits(), choice) {
             (Awaits::Delay, _) => Event::DelayPassed,
-            (_, b'b') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Busy { proof: proof(), retry_after_s: 1 }),
+            (_, b'c') if self.is_commanding => Event::Executed(CommandOutcome::Expired),
+            _ if self.is_commanding => {
+                Event::Executed(CommandOutcome::Answered { proof: proof(), answer: b"200 OK\r\n".to_vec() })
+            }
+            (_, b'b') if self.session.is_authenticated() => {
+                Event::Changed(ChangeOutcome::Busy { proof: proof(), retry_after_s: 1 })
+            }
             (_, b'c') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Conflict),
             (_, b'f') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Fault(proof())),
             (_, b'n') if self.session.is_authenticated() => {
@@ -105,6 +113,10 @@ impl<'a> Play<'a> {
         let is_confirmed = matches!(event, Event::Changed(ChangeOutcome::Changed(_)));
         self.is_proven |= matches!(event, Event::Verified(Verdict::Accepted(_)));
         self.is_proven &= !matches!(event, Event::Changed(ChangeOutcome::Conflict | ChangeOutcome::Unknown));
+        self.is_proven &= !matches!(event, Event::Executed(CommandOutcome::Expired));
+        if !is_interruption {
+            self.is_commanding = false;
+        }
         let effects_before = self.effects.len();
         self.session.step(event, &self.rules, &mut self.effects);
         assert_eq!(effects_before, 0);
@@ -123,6 +135,14 @@ impl<'a> Play<'a> {
                 }
                 Effect::Verify { .. } => assert!(!self.session.is_authenticated()),
                 Effect::Change { .. } => assert!(self.is_proven),
+                Effect::Command { .. } => {
+                    assert!(self.is_proven);
+                    self.is_commanding = true;
+                }
+                Effect::Send(lines) => {
+                    assert_is_a_reply(&lines);
+                    self.sent.extend(lines);
+                }
                 Effect::Delay => assert_eq!(self.session.awaits(), Awaits::Delay),
                 Effect::Close(_) => assert_eq!(self.session.awaits(), Awaits::Nothing),
             }

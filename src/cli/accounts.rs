@@ -1,0 +1,270 @@
+//! Commands about accounts.
+
+use super::call::{Call, Deed, Work, object};
+use super::general::timestamp;
+use super::refusal::{Refusal, Stop};
+use super::right::{ServerRight, Target};
+use crate::auth::Credentials;
+use crate::auth::legacy::{self, ImportFault};
+use crate::auth::policy::check_given_password;
+use crate::directory::{Account, Directory, Edit};
+use crate::model::{AccountName, NewPasswordRefusal, Secret};
+use crate::notation::{Dictionary, Value};
+
+type Done = Result<Deed, Stop>;
+
+/// The key under which clients send a password among settings. It is never kept there.
+const PASSWORD: &str = "Password";
+
+/// What begins a password that is a hash already.
+const READY_HASH: u8 = 2;
+
+/// The settings that come with the right to set passwords, besides those that have a right of
+/// their own.
+const BASIC_SETTINGS: &[&str] = &[PASSWORD, "RealName"];
+
+/// CREATEACCOUNT
+pub(super) fn create(call: &Call<'_>) -> Done {
+    let name = new_name(call, "accountName")?;
+    call.domain()?;
+    let mut settings = permitted(call, call.arguments.dictionary("settingsDict"), BASIC_SETTINGS);
+    if call.directory().account(&name)?.is_some() {
+        return Err(Refusal::AccountExists.into());
+    }
+    let credentials = match settings.remove(PASSWORD) {
+        // Nothing opens such an account until it is given a password.
+        None => Credentials { changed_at: call.scene.now, change_id: 0, verifiers: Vec::new() },
+        Some(password) => match made(call, &password, None)? {
+            Ok(credentials) => credentials,
+            Err(work) => return Ok(Deed::Hash(work)),
+        },
+    };
+    Ok(Deed::Commit(call.directory().create_account(&name, credentials, settings)?))
+}
+
+/// RENAMEACCOUNT
+pub(super) fn rename(call: &Call<'_>) -> Done {
+    let (old, new) = (exact(call)?, new_name(call, "newName")?);
+    if old.domain() != new.domain() && !call.actor.has(ServerRight::Users) {
+        return Err(Refusal::NoRight.into());
+    }
+    Ok(Deed::Commit(call.directory().rename_account(&old, &new)?))
+}
+
+/// DELETEACCOUNT
+pub(super) fn delete(call: &Call<'_>) -> Done {
+    Ok(Deed::Commit(call.directory().delete_account(&exact(call)?)?))
+}
+
+/// GETACCOUNTSETTINGS
+pub(super) fn settings(call: &Call<'_>) -> Done {
+    Ok(Deed::Show(Value::Dictionary(call.account()?.explicit_settings().clone())))
+}
+
+/// GETACCOUNTEFFECTIVESETTINGS
+pub(super) fn effective_settings(call: &Call<'_>) -> Done {
+    Ok(Deed::Show(Value::Dictionary(call.account()?.effective_settings())))
+}
+
+/// GETACCOUNTONESETTING
+pub(super) fn one_setting(call: &Call<'_>) -> Done {
+    let settings = call.account()?.effective_settings();
+    Ok(Deed::Show(settings.get(call.arguments.text("keyName")).cloned().unwrap_or(Value::Null)))
+}
+
+/// UPDATEACCOUNTSETTINGS
+pub(super) fn update_settings(call: &Call<'_>) -> Done {
+    let account = call.account()?;
+    let basic = if call.actor.has_code("BasicSettings") { BASIC_SETTINGS } else { &[] };
+    let changes = permitted(call, call.arguments.dictionary("settingsDict"), basic);
+    edit(call, &account, changes, Edit::Update)
+}
+
+/// SETACCOUNTSETTINGS
+pub(super) fn set_settings(call: &Call<'_>) -> Done {
+    let account = call.account()?;
+    edit(call, &account, call.arguments.dictionary("settingsDict"), Edit::Replace)
+}
+
+/// SETACCOUNTPASSWORD
+pub(super) fn set_password(call: &Call<'_>) -> Done {
+    let account = call.account()?;
+    let method = call.arguments.find_text("accessMode").unwrap_or_default();
+    if ["SIP", "RADIUS"].iter().any(|other| method.eq_ignore_ascii_case(other)) {
+        return Err(Refusal::General("passwords of single services are not supported by this server").into());
+    }
+    if call.arguments.has("tag") {
+        return Err(Refusal::General("application passwords are not supported by this server").into());
+    }
+    let password = call.arguments.text("newPassword");
+    if call.arguments.has("CHECK") || account.name == call.actor.name {
+        if is_hash(password) {
+            return Err(Refusal::General("a hash tells nothing of its password, which must be checked").into());
+        }
+        let secret = secret(password)?;
+        let check = check_given_password(&account.name, &secret, call.scene.password_bytes_min);
+        let refusal = check.err().or((!account.may_change_password()).then_some(NewPasswordRefusal::NotAllowed));
+        if let Some(refusal) = refusal {
+            return Err(Refusal::NewPassword(refusal).into());
+        }
+    }
+    let changes = [(PASSWORD, Value::from(password))].into_iter().collect();
+    edit(call, &account, changes, Edit::Update)
+}
+
+/// VERIFYACCOUNTPASSWORD
+pub(super) fn verify_password(call: &Call<'_>) -> Done {
+    let account = Box::new(call.account()?);
+    match call.errand.is_right() {
+        Some(true) => Ok(Deed::Nothing),
+        Some(false) => Err(Refusal::WrongPassword.into()),
+        None => Ok(Deed::Hash(Work::Check { account, secret: secret(call.arguments.text("password"))? })),
+    }
+}
+
+/// GETACCOUNTALIASES
+pub(super) fn aliases(call: &Call<'_>) -> Done {
+    let aliases = call.account()?.aliases().map(|alias| Value::from(alias.local())).collect();
+    Ok(Deed::Show(Value::Array(aliases)))
+}
+
+/// SETACCOUNTALIASES
+pub(super) fn set_aliases(call: &Call<'_>) -> Done {
+    let account = call.account()?;
+    let alias = |value: &Value| {
+        let text = value.as_str().ok_or(Refusal::General("an alias is a name"))?;
+        let name = if text.contains('@') {
+            AccountName::parse(text)
+        } else {
+            AccountName::new(text, account.name.domain().clone())
+        };
+        name.map_err(|_| Refusal::General("name has illegal characters"))
+    };
+    let aliases = call.arguments.array("aliasArray").iter().map(alias).collect::<Result<Vec<_>, _>>()?;
+    Ok(Deed::Commit(call.directory().set_aliases(&account.name, &aliases)?))
+}
+
+/// GETACCOUNTRIGHTS
+pub(super) fn rights(call: &Call<'_>) -> Done {
+    let rights = call.account()?.rights().iter().map(|right| Value::from(&**right)).collect();
+    Ok(Deed::Show(Value::Array(rights)))
+}
+
+/// SETACCOUNTRIGHTS. In the main domain, where rights reach farther than one domain, it takes a
+/// Master.
+pub(super) fn set_rights(call: &Call<'_>) -> Done {
+    let account = call.account()?;
+    if account.name.domain() == call.directory().main_domain() && !call.actor.is_master() {
+        return Err(Refusal::NoRight.into());
+    }
+    let right = |value: &Value| value.as_str().map(Box::from).ok_or(Refusal::General("a right is a word"));
+    let rights = call.arguments.array("rightsArray").iter().map(right).collect::<Result<_, _>>()?;
+    Ok(Deed::Commit(call.directory().set_rights(&account.name, rights)?))
+}
+
+/// GETACCOUNTINFO
+pub(super) fn info(call: &Call<'_>) -> Done {
+    let account = call.account()?;
+    let all: Dictionary = [("Created", timestamp(account.created_at()))].into_iter().collect();
+    if let Some(key) = call.arguments.find_text("keyName") {
+        return Ok(Deed::Show(all.get(key).cloned().unwrap_or_else(|| Value::from(""))));
+    }
+    if !call.arguments.has("keyArray") {
+        return Ok(Deed::Show(Value::Dictionary(all)));
+    }
+    let keys = call.arguments.array("keyArray").iter().filter_map(Value::as_str);
+    let found = keys.filter_map(|key| Some((key, all.get(key)?.clone())));
+    Ok(Deed::Show(Value::Dictionary(found.collect())))
+}
+
+/// The account that the command is about by its own name: what cannot be undone is not done by
+/// another name of it.
+fn exact(call: &Call<'_>) -> Result<AccountName, Stop> {
+    let account = call.account()?;
+    let text = call.arguments.text("accountName");
+    let local = text.rsplit_once('@').or_else(|| text.rsplit_once('%')).map_or(text, |(local, _)| local);
+    let is_exact = text != "*" && local.eq_ignore_ascii_case(account.name.local());
+    if is_exact { Ok(account.name) } else { Err(Refusal::UnknownAccount.into()) }
+}
+
+/// The name that argument `argument` gives to something new.
+fn new_name(call: &Call<'_>, argument: &str) -> Result<AccountName, Stop> {
+    let name = object(call.arguments.text(argument), call.actor, call.directory())?;
+    let text = call.arguments.text(argument);
+    let local = text.rsplit_once('@').or_else(|| text.rsplit_once('%')).map_or(text, |(local, _)| local);
+    // An alias stands for its account, whose name is another one.
+    if local.eq_ignore_ascii_case(name.local()) { Ok(name) } else { Err(Refusal::AccountExists.into()) }
+}
+
+/// Those of `settings` that the caller may set: all for who administers all domains; otherwise
+/// those in `also`, and those whose key is among the caller's rights. The others are left out
+/// without a word, as clients expect.
+fn permitted(call: &Call<'_>, settings: Dictionary, also: &[&str]) -> Dictionary {
+    if call.actor.has(ServerRight::Users) {
+        return settings;
+    }
+    let may = |key: &str| also.iter().any(|basic| basic.eq_ignore_ascii_case(key)) || call.actor.has_code(key);
+    settings.iter().filter(|(key, _)| may(key)).map(|(key, value)| (key, value.clone())).collect()
+}
+
+/// Changes settings, and the password if it is among them.
+fn edit(call: &Call<'_>, account: &Account, mut changes: Dictionary, how: fn(Dictionary) -> Edit) -> Done {
+    let credentials = match changes.remove(PASSWORD) {
+        None => None,
+        Some(password) => match made(call, &password, Some(account))? {
+            Ok(credentials) => Some(credentials),
+            Err(work) => return Ok(Deed::Hash(work)),
+        },
+    };
+    Ok(Deed::Commit(call.directory().edit_account(account, how(changes), credentials)?))
+}
+
+/// Credentials for `password`, or the work that makes them.
+fn made(call: &Call<'_>, password: &Value, account: Option<&Account>) -> Result<Result<Credentials, Work>, Stop> {
+    if let Some(credentials) = call.credentials() {
+        return Ok(Ok(credentials.clone()));
+    }
+    let text = password.as_str().ok_or(Refusal::General("a password is a string"))?;
+    if is_hash(text) {
+        let verifier = legacy::parse(text.as_bytes()).map_err(|fault| Refusal::General(reason(fault)))?;
+        return Ok(Ok(Credentials::new(verifier, call.scene.now)));
+    }
+    let secret = secret(text)?;
+    let own = account.filter(|account| account.name == call.actor.name);
+    let renews = own.map(|account| (account.name.clone(), account.password_revision + 1));
+    Ok(Err(Work::Make { secret, renews }))
+}
+
+/// Whether a password is given as a hash that other software made.
+fn is_hash(text: &str) -> bool {
+    text.as_bytes().first() == Some(&READY_HASH)
+}
+
+fn reason(fault: ImportFault) -> &'static str {
+    match fault {
+        ImportFault::UnknownScheme => "the hash is of an unknown scheme",
+        ImportFault::Malformed => "the hash is malformed",
+        ImportFault::TooDear(_) => "the hash would cost too much to check",
+    }
+}
+
+/// The password in `text`.
+fn secret(text: &str) -> Result<Secret, Refusal> {
+    match text.as_bytes() {
+        [] => Err(Refusal::General("a password must not be empty")),
+        bytes if bytes.iter().any(|&byte| byte < b' ') => {
+            Err(Refusal::General("a password must not have control characters"))
+        }
+        bytes => Secret::new(bytes).ok_or(Refusal::General("a password must have at most 1024 bytes")),
+    }
+}
+
+/// Whether the account that the command is about is one that only a Master may change, because it
+/// administers more than a domain.
+pub(super) fn is_guarded(target: &Target, directory: &Directory) -> Result<bool, Stop> {
+    let Target::Object(name) = target else { return Ok(false) };
+    if name.domain() != directory.main_domain() {
+        return Ok(false);
+    }
+    Ok(directory.account(name)?.is_some_and(|account| ServerRight::any(account.name.local(), account.rights())))
+}

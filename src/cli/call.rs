@@ -1,0 +1,144 @@
+use super::arguments::Arguments;
+use super::errand::Errand;
+use super::refusal::{Refusal, Stop};
+use super::right::{Actor, Target};
+use super::table::Row;
+use crate::auth::Credentials;
+use crate::directory::{Account, Directory};
+use crate::model::{AccountName, DomainName, LoginName, Secret};
+use crate::notation::Value;
+use crate::store::{ReadFault, Transaction};
+
+/// What a command's function does: reads, and tells what is to happen.
+pub(super) type Perform = fn(&Call<'_>) -> Result<Deed, Stop>;
+
+/// The world as commands see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// Domains and accounts.
+    pub directory: &'a Directory,
+    /// Seconds since 1970.
+    pub now: u64,
+    /// When the server started, in seconds since 1970.
+    pub started_at: u64,
+    /// Least length of a new password, in bytes.
+    pub password_bytes_min: usize,
+}
+
+/// Work for a thread that hashes. Its result goes back into the errand, which is then run again.
+#[derive(Debug)]
+pub enum Work {
+    /// Make credentials for a new password.
+    Make {
+        /// The new password.
+        secret: Secret,
+        /// Whose it will be, and under which revision, if it is the caller's own.
+        renews: Option<(AccountName, u64)>,
+    },
+    /// See whether a password is that of an account.
+    Check {
+        /// The account.
+        account: Box<Account>,
+        /// The password.
+        secret: Secret,
+    },
+}
+
+/// What is to happen for a command that is not refused.
+#[derive(Debug)]
+pub(super) enum Deed {
+    /// Nothing: it is done.
+    Nothing,
+    /// Show this.
+    Show(Value),
+    /// Say this.
+    Say(String),
+    /// Commit this; then it is done.
+    Commit(Transaction),
+    /// Hash, then run the command again.
+    Hash(Work),
+}
+
+/// A command being carried out.
+pub(super) struct Call<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) errand: &'a Errand,
+    pub(super) actor: &'a Actor,
+    pub(super) target: Target,
+    pub(super) arguments: Arguments,
+}
+
+impl Call<'_> {
+    pub(super) fn directory(&self) -> &Directory {
+        self.scene.directory
+    }
+
+    /// The account that the command is about, which must exist.
+    pub(super) fn account(&self) -> Result<Account, Stop> {
+        let Target::Object(name) = &self.target else { return Err(Refusal::UnknownAccount.into()) };
+        if let Some(account) = self.directory().account(name)? {
+            return Ok(account);
+        }
+        let is_known = self.directory().domain_named(name.domain())?.is_some();
+        Err(if is_known { Refusal::UnknownAccount } else { Refusal::UnknownDomain }.into())
+    }
+
+    /// The domain that the command is about, which must exist.
+    pub(super) fn domain(&self) -> Result<DomainName, Stop> {
+        let domain = self.target.domain().unwrap_or_else(|| self.actor.name.domain());
+        Ok(self.directory().domain_named(domain)?.ok_or(Refusal::UnknownDomain)?)
+    }
+
+    /// Credentials for `secret`, once they have been made.
+    pub(super) fn credentials(&self) -> Option<&Credentials> {
+        self.errand.made()
+    }
+}
+
+/// What `arguments` of `row` say that it is about. Names are completed with the caller's domain,
+/// which is also meant where a domain is left out; `*` is the caller.
+pub(super) fn target(row: &Row, arguments: &Arguments, actor: &Actor, directory: &Directory) -> Result<Target, Stop> {
+    if let Some(text) = arguments.find_text("domainName") {
+        return Ok(Target::Domain(if text == "*" { actor.name.domain().clone() } else { domain(text, directory)? }));
+    }
+    for name in ["accountName", "groupName", "forwarderName"] {
+        if let Some(text) = arguments.find_text(name) {
+            return object(text, actor, directory).map(Target::Object);
+        }
+    }
+    let is_about_domain = row.arguments.contains("domainName");
+    Ok(if is_about_domain { Target::Domain(actor.name.domain().clone()) } else { Target::Server })
+}
+
+/// The canonical name of a domain, or the name itself where there is no such domain.
+fn domain(text: &str, directory: &Directory) -> Result<DomainName, Stop> {
+    let name = DomainName::parse(text).map_err(|_| Refusal::General("domain name has illegal characters"))?;
+    Ok(directory.domain_named(&name)?.unwrap_or(name))
+}
+
+/// The canonical name of the account called `text`, or, where there is none, the name it would
+/// have.
+pub(super) fn object(text: &str, actor: &Actor, directory: &Directory) -> Result<AccountName, Stop> {
+    const ILLEGAL: Refusal = Refusal::General("name has illegal characters");
+    if text == "*" {
+        return Ok(actor.name.clone());
+    }
+    let login = LoginName::new(text.as_bytes()).ok_or(ILLEGAL)?;
+    if let Some(account) = directory.resolve(&login, Some(actor.name.domain()))? {
+        return Ok(account.name);
+    }
+    let (local, stated) = match text.rsplit_once('@').or_else(|| text.rsplit_once('%')) {
+        Some((local, stated)) => (local, domain(stated, directory)?),
+        None => (text, actor.name.domain().clone()),
+    };
+    AccountName::new(local, stated).map_err(|_| ILLEGAL.into())
+}
+
+/// Whether `domain` lets administrators of `administrators` administer it too.
+pub(super) fn is_lent(
+    domain: &DomainName,
+    administrators: &DomainName,
+    directory: &Directory,
+) -> Result<bool, ReadFault> {
+    directory.is_administered_by(domain, administrators)
+}

@@ -1,0 +1,237 @@
+//! Commands about domains.
+
+use super::answer::ANSWER_BYTES_MAX;
+use super::call::{Call, Deed};
+use super::refusal::{Refusal, Stop};
+use super::right::ServerRight;
+use crate::directory::Scope;
+use crate::model::{AccountName, DomainName};
+use crate::notation::{Dictionary, Value};
+
+type Done = Result<Deed, Stop>;
+
+/// Names read at a time.
+const PAGE: usize = 1024;
+
+/// What clients are shown as the type of every account.
+const ACCOUNT_TYPE: &str = "macnt";
+
+/// LISTDOMAINS
+pub(super) fn list(call: &Call<'_>) -> Done {
+    let mut names = Vec::new();
+    each_domain(call, |name| {
+        names.push(Value::from(name.as_str()));
+        Ok(())
+    })?;
+    Ok(Deed::Show(Value::Array(names)))
+}
+
+/// LISTADMINDOMAINS
+pub(super) fn list_administered(call: &Call<'_>) -> Done {
+    let administrators = call.domain()?;
+    let mut names = Vec::new();
+    each_domain(call, |name| {
+        if call.directory().is_administered_by(&name, &administrators)? {
+            names.push(Value::from(name.as_str()));
+        }
+        Ok(())
+    })?;
+    Ok(Deed::Show(Value::Array(names)))
+}
+
+fn each_domain(call: &Call<'_>, mut see: impl FnMut(DomainName) -> Result<(), Stop>) -> Result<(), Stop> {
+    let mut last = None;
+    loop {
+        let page = call.directory().domains(last.as_ref(), PAGE)?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        last = page.last().cloned();
+        page.into_iter().try_for_each(&mut see)?;
+    }
+}
+
+/// CREATEDOMAIN
+pub(super) fn create(call: &Call<'_>) -> Done {
+    if call.arguments.has("SHARED") {
+        return Err(Refusal::General("this server is not in a cluster").into());
+    }
+    let name = new_name(call)?;
+    let settings = call.arguments.dictionary("settingsDict");
+    Ok(Deed::Commit(call.directory().create_domain_with(&name, call.scene.now, settings)?))
+}
+
+/// RENAMEDOMAIN
+pub(super) fn rename(call: &Call<'_>) -> Done {
+    Ok(Deed::Commit(call.directory().rename_domain(&exact(call)?, &new_name(call)?)?))
+}
+
+/// DELETEDOMAIN
+pub(super) fn delete(call: &Call<'_>) -> Done {
+    let name = exact(call)?;
+    let is_forced = call.arguments.has("FORCE");
+    let directory = call.directory();
+    Ok(Deed::Commit(if is_forced { directory.delete_domain_with_all(&name) } else { directory.delete_domain(&name) }?))
+}
+
+/// SUSPENDDOMAIN
+pub(super) fn suspend(call: &Call<'_>) -> Done {
+    let name = call.domain()?;
+    if name == *call.directory().main_domain() {
+        return Err(Refusal::General("this cannot be done to the main domain").into());
+    }
+    Ok(Deed::Commit(call.directory().suspend_domain(&name, true)?))
+}
+
+/// RESUMEDOMAIN
+pub(super) fn resume(call: &Call<'_>) -> Done {
+    Ok(Deed::Commit(call.directory().suspend_domain(&call.domain()?, false)?))
+}
+
+/// GETDOMAINALIASES
+pub(super) fn aliases(call: &Call<'_>) -> Done {
+    let aliases = call.directory().domain_aliases(&call.domain()?)?;
+    Ok(Deed::Show(Value::Array(aliases.iter().map(|alias| Value::from(alias.as_str())).collect())))
+}
+
+/// SETDOMAINALIASES
+pub(super) fn set_aliases(call: &Call<'_>) -> Done {
+    let alias = |value: &Value| value.as_str().and_then(|text| DomainName::parse(text).ok()).ok_or(ILLEGAL);
+    let aliases = call.arguments.array("aliasArray").iter().map(alias).collect::<Result<Vec<_>, _>>()?;
+    Ok(Deed::Commit(call.directory().set_domain_aliases(&call.domain()?, &aliases)?))
+}
+
+/// GETDOMAINEFFECTIVESETTINGS
+pub(super) fn effective_settings(call: &Call<'_>) -> Done {
+    Ok(Deed::Show(Value::Dictionary(call.directory().effective_domain_settings(&call.domain()?)?)))
+}
+
+/// Shows the settings that `scope` chooses.
+fn show(call: &Call<'_>, scope: Scope<'_>) -> Done {
+    Ok(Deed::Show(Value::Dictionary(call.directory().settings(scope)?)))
+}
+
+/// Carries the argument over to the settings that `scope` chooses; of a domain administrator only
+/// what it has a right to.
+fn update(call: &Call<'_>, scope: Scope<'_>) -> Done {
+    let mut changes = call.arguments.dictionary("settingsDict");
+    if !call.actor.has(ServerRight::Users) {
+        let may = |key: &str| call.actor.has_code(key) && !key.eq_ignore_ascii_case("AdminDomainName");
+        changes = changes.iter().filter(|(key, _)| may(key)).map(|(key, value)| (key, value.clone())).collect();
+    }
+    Ok(Deed::Commit(call.directory().update_settings(scope, &changes)?))
+}
+
+/// Makes the argument the settings that `scope` chooses.
+fn replace(call: &Call<'_>, scope: Scope<'_>) -> Done {
+    Ok(Deed::Commit(call.directory().set_settings(scope, call.arguments.dictionary("settingsDict"))?))
+}
+
+/// GETDOMAINSETTINGS
+pub(super) fn settings(call: &Call<'_>) -> Done {
+    show(call, Scope::Domain(&call.domain()?))
+}
+
+/// UPDATEDOMAINSETTINGS
+pub(super) fn update_settings(call: &Call<'_>) -> Done {
+    update(call, Scope::Domain(&call.domain()?))
+}
+
+/// SETDOMAINSETTINGS
+pub(super) fn set_settings(call: &Call<'_>) -> Done {
+    replace(call, Scope::Domain(&call.domain()?))
+}
+
+/// GETACCOUNTDEFAULTS
+pub(super) fn account_defaults(call: &Call<'_>) -> Done {
+    show(call, Scope::DomainAccountDefaults(&call.domain()?))
+}
+
+/// UPDATEACCOUNTDEFAULTS
+pub(super) fn update_account_defaults(call: &Call<'_>) -> Done {
+    update(call, Scope::DomainAccountDefaults(&call.domain()?))
+}
+
+/// SETACCOUNTDEFAULTS
+pub(super) fn set_account_defaults(call: &Call<'_>) -> Done {
+    replace(call, Scope::DomainAccountDefaults(&call.domain()?))
+}
+
+/// GETACCOUNTTEMPLATE
+pub(super) fn template(call: &Call<'_>) -> Done {
+    show(call, Scope::DomainAccountTemplate(&call.domain()?))
+}
+
+/// UPDATEACCOUNTTEMPLATE
+pub(super) fn update_template(call: &Call<'_>) -> Done {
+    update(call, Scope::DomainAccountTemplate(&call.domain()?))
+}
+
+/// SETACCOUNTTEMPLATE
+pub(super) fn set_template(call: &Call<'_>) -> Done {
+    replace(call, Scope::DomainAccountTemplate(&call.domain()?))
+}
+
+/// GETDOMAINDEFAULTS
+pub(super) fn domain_defaults(call: &Call<'_>) -> Done {
+    show(call, Scope::DomainDefaults)
+}
+
+/// UPDATEDOMAINDEFAULTS
+pub(super) fn update_domain_defaults(call: &Call<'_>) -> Done {
+    update(call, Scope::DomainDefaults)
+}
+
+/// SETDOMAINDEFAULTS
+pub(super) fn set_domain_defaults(call: &Call<'_>) -> Done {
+    replace(call, Scope::DomainDefaults)
+}
+
+/// GETSERVERACCOUNTDEFAULTS
+pub(super) fn server_defaults(call: &Call<'_>) -> Done {
+    show(call, Scope::AccountDefaults)
+}
+
+/// UPDATESERVERACCOUNTDEFAULTS
+pub(super) fn update_server_defaults(call: &Call<'_>) -> Done {
+    update(call, Scope::AccountDefaults)
+}
+
+/// SETSERVERACCOUNTDEFAULTS
+pub(super) fn set_server_defaults(call: &Call<'_>) -> Done {
+    replace(call, Scope::AccountDefaults)
+}
+
+/// LISTACCOUNTS
+pub(super) fn list_accounts(call: &Call<'_>) -> Done {
+    let domain = call.domain()?;
+    let mut names = Dictionary::new();
+    let (mut bytes, mut last): (usize, Option<AccountName>) = (0, None);
+    loop {
+        let page = call.directory().accounts(&domain, last.as_ref(), PAGE)?;
+        let Some(end) = page.last() else { return Ok(Deed::Show(Value::Dictionary(names))) };
+        last = Some(end.clone());
+        for name in page {
+            bytes += name.local().len() + ACCOUNT_TYPE.len() + 2;
+            names.insert(name.local(), Value::from(ACCOUNT_TYPE));
+        }
+        if bytes > ANSWER_BYTES_MAX {
+            return Err(Refusal::General("domain has too many accounts for one list - use LISTDOMAINOBJECTS").into());
+        }
+    }
+}
+
+const ILLEGAL: Refusal = Refusal::General("domain name has illegal characters");
+
+/// The name for a new domain.
+fn new_name(call: &Call<'_>) -> Result<DomainName, Refusal> {
+    DomainName::parse(call.arguments.text("newDomainName")).map_err(|_| ILLEGAL)
+}
+
+/// The domain that the command is about by its own name: what cannot be undone is not done by
+/// another name of it.
+fn exact(call: &Call<'_>) -> Result<DomainName, Stop> {
+    let name = call.domain()?;
+    let is_exact = call.arguments.text("domainName").eq_ignore_ascii_case(name.as_str());
+    if is_exact { Ok(name) } else { Err(Refusal::UnknownDomain.into()) }
+}

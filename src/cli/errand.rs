@@ -1,0 +1,164 @@
+use std::cell::Cell;
+use std::fmt;
+
+use super::accounts::is_guarded;
+use super::answer::Answer;
+use super::call::{Call, Deed, Scene, Work, is_lent, target};
+use super::grammar;
+use super::refusal::{Refusal, Stop};
+use super::right::{Actor, Target};
+use super::table::{Found, Row, Status, find};
+use crate::auth::Credentials;
+use crate::model::Authenticated;
+use crate::proto::CommandLine;
+use crate::store::{ReadFault, Transaction};
+
+/// A command line, who sent it, and what has been hashed for it so far.
+///
+/// [`Errand::run`] changes nothing and may be called as often as needed: again after the hashing
+/// it asked for, and again when what it wanted to commit met somebody else's change.
+pub struct Errand {
+    line: CommandLine,
+    is_inline: bool,
+    made: Option<Credentials>,
+    is_right: Option<bool>,
+}
+
+/// What is to happen next for an errand.
+#[derive(Debug)]
+pub enum Next {
+    /// Tell the client this.
+    Tell(Answer),
+    /// Commit this; then tell the client that it is done.
+    Commit(Transaction),
+    /// Do this work, then run the errand again.
+    Hash(Work),
+    /// Nothing: the caller's login is void, for the account is gone, or its password is another
+    /// one now.
+    Expired,
+}
+
+impl Errand {
+    /// An errand for the session that sent `line`.
+    #[must_use]
+    pub fn new(line: CommandLine, is_inline: bool) -> Self {
+        Self { line, is_inline, made: None, is_right: None }
+    }
+
+    /// Takes the result of [`Work::Make`].
+    pub fn take_credentials(&mut self, credentials: Credentials) {
+        self.made = Some(credentials);
+    }
+
+    /// Takes the result of [`Work::Check`].
+    pub fn take_verdict(&mut self, is_right: bool) {
+        self.is_right = Some(is_right);
+    }
+
+    pub(super) fn made(&self) -> Option<&Credentials> {
+        self.made.as_ref()
+    }
+
+    pub(super) fn is_right(&self) -> Option<bool> {
+        self.is_right
+    }
+
+    /// Reads what the command needs and tells what is to happen. The rights of the caller are
+    /// those in the directory now, not those it logged in with.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn run(&self, caller: &Authenticated, scene: &Scene<'_>) -> Result<Next, ReadFault> {
+        let account = scene.directory.account(caller.account())?;
+        let Some(account) = account.filter(|it| it.password_revision == caller.password_revision()) else {
+            return Ok(Next::Expired);
+        };
+        let deed = if account.may_log_in() {
+            let actor = Actor {
+                rights: account.rights().to_vec(),
+                is_of_main_domain: account.name.domain() == scene.directory.main_domain(),
+                name: account.name,
+            };
+            self.perform(&actor, scene)
+        } else {
+            Err(Refusal::NoRight.into())
+        };
+        Ok(match deed {
+            Ok(Deed::Nothing) => Next::Tell(Answer::done()),
+            Ok(Deed::Show(value)) => Next::Tell(Answer::data(&value, self.is_inline)),
+            Ok(Deed::Say(text)) => Next::Tell(Answer::remark(&text)),
+            Ok(Deed::Commit(transaction)) => Next::Commit(transaction),
+            Ok(Deed::Hash(work)) => Next::Hash(work),
+            Err(Stop::Refused(refusal)) => Next::Tell(Answer::refused(refusal)),
+            Err(Stop::Unreadable(fault)) => return Err(fault),
+        })
+    }
+
+    fn perform(&self, actor: &Actor, scene: &Scene<'_>) -> Result<Deed, Stop> {
+        let (word, rest) = split(self.line.as_bytes());
+        if word.eq_ignore_ascii_case(b"HELP") {
+            return Ok(Deed::Say(super::handbook::help(rest)));
+        }
+        let row = match find(word) {
+            Some(Found::Row(row)) => row,
+            Some(Found::Bygone(_)) => return Err(Refusal::UnsupportedSpelling.into()),
+            None => return Err(Refusal::UnknownCommand.into()),
+        };
+        let (Status::Full(perform) | Status::Partial(perform)) = row.status else {
+            return Err(Refusal::Unsupported(row).into());
+        };
+        let arguments = grammar::read(row.arguments, rest).map_err(|misfit| Refusal::Misfit(row, misfit))?;
+        let target = target(row, &arguments, actor, scene.directory)?;
+        check_right(row, actor, &target, scene)?;
+        perform(&Call { scene, errand: self, actor, target, arguments })
+    }
+}
+
+fn check_right(row: &'static Row, actor: &Actor, target: &Target, scene: &Scene<'_>) -> Result<(), Stop> {
+    let fault = Cell::new(None);
+    let administers_also = |domain: &_| {
+        is_lent(domain, actor.name.domain(), scene.directory).unwrap_or_else(|unreadable| {
+            fault.set(Some(unreadable));
+            false
+        })
+    };
+    let may = actor.may(row.right, target, row.is_reading(), administers_also);
+    if let Some(fault) = fault.take() {
+        return Err(fault.into());
+    }
+    // Whoever could change an account with more rights than his own could take them over.
+    let is_own = matches!(target, Target::Object(name) if *name == actor.name);
+    let is_guarded = !row.is_reading() && !is_own && !actor.is_master() && is_guarded(target, scene.directory)?;
+    if may && !is_guarded { Ok(()) } else { Err(Refusal::NoRight.into()) }
+}
+
+/// The first word of `line`, and what follows it.
+fn split(line: &[u8]) -> (&[u8], &[u8]) {
+    let line = line.trim_ascii_start();
+    let end = line.iter().position(|byte| b" {(\"".contains(byte)).unwrap_or(line.len());
+    line.split_at(end)
+}
+
+/// What a log may show of a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verb {
+    /// The command's name.
+    pub name: &'static str,
+    /// Whether it changes something when it succeeds.
+    pub is_change: bool,
+}
+
+/// Which command is on `line`; `None` when it is none, and may be a secret altogether.
+#[must_use]
+pub fn verb(line: &[u8]) -> Option<Verb> {
+    Some(match find(split(line).0)? {
+        Found::Row(row) => Verb { name: row.name(), is_change: !row.is_reading() },
+        Found::Bygone(name) => Verb { name, is_change: false },
+    })
+}
+
+impl fmt::Debug for Errand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Errand({})", verb(self.line.as_bytes()).map_or("?", |verb| verb.name))
+    }
+}

@@ -1,0 +1,381 @@
+use super::right::{Right, ServerRight};
+use super::table::{Row, Shape, Status, rows};
+use super::world::{PASSWORD, World, dictionary};
+use crate::model::AccountName;
+
+#[test]
+fn accounts_are_created_with_a_password_and_settings() {
+    let mut world = World::new();
+    world.expect(&[
+        ("CREATEACCOUNT john {Password=secret12;RealName=\"J. Doe\";}", "200 OK"),
+        ("CREATEACCOUNT john@main.example", "520 account with this name already exists"),
+        ("CREATEACCOUNT jane@nowhere.example", "512 unknown secondary domain name"),
+        ("CREATEACCOUNT \"ja ne\"", "501 name has illegal characters"),
+        ("CREATEACCOUNT ann MultiMailbox PATH x external", "200 OK"),
+        ("CREATEACCOUNT eve{}", "200 OK"),
+        ("GETACCOUNTSETTINGS john", "201 {RealName=\"J. Doe\";}"),
+        ("VERIFYACCOUNTPASSWORD john PASSWORD secret12", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD john PASSWORD wrong", "515 incorrect password or account name"),
+        ("VERIFYACCOUNTPASSWORD ann PASSWORD x", "515 incorrect password or account name"),
+        ("VERIFYACCOUNTPASSWORD nobody PASSWORD x", "513 unknown user account"),
+        ("LISTACCOUNTS", "201 {ann=macnt;eve=macnt;john=macnt;postmaster=macnt;}"),
+        ("GETACCOUNTINFO john", "201 {Created=#T01-01-1970_00:00:02;}"),
+        ("GETACCOUNTINFO john KEY Created", "201 #T01-01-1970_00:00:02"),
+        ("GETACCOUNTINFO john (LastLogin)", "201 {}"),
+        ("GETACCOUNTINFO john Key LastLogin", "201 \"\""),
+        ("DELETEACCOUNT john", "200 OK"),
+        ("DELETEACCOUNT john", "513 unknown user account"),
+        ("DELETEACCOUNT postmaster", "501 this cannot be done to the postmaster account"),
+    ]);
+}
+
+#[test]
+fn a_domain_gives_its_new_accounts_what_its_template_has() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("SETACCOUNTTEMPLATE other.example {ServiceClass=gold;Quota=5M;}", "200 OK"),
+        ("UPDATEACCOUNTTEMPLATE other.example {Quota=default;Colour=red;}", "200 OK"),
+        ("GETACCOUNTTEMPLATE other.example", "201 {Colour=red;ServiceClass=gold;}"),
+        ("CREATEACCOUNT new@other.example {Colour=default;Size=1;}", "200 OK"),
+        ("GETACCOUNTSETTINGS new@other.example", "201 {ServiceClass=gold;Size=1;}"),
+    ]);
+}
+
+#[test]
+fn settings_in_force_are_found_from_the_account_outwards() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("SETSERVERACCOUNTDEFAULTS {a=server;b=server;c=server;ServiceClasses={gold={a=class;b=class;};};}", "200 OK"),
+        ("SETACCOUNTDEFAULTS other.example {a=domain;}", "200 OK"),
+        ("UPDATEACCOUNTSETTINGS user@other.example {ServiceClass=gold;RealName=default;}", "200 OK"),
+        ("GETACCOUNTONESETTING user@other.example a", "201 class"),
+        ("UPDATEACCOUNTSETTINGS user@other.example {a=own;}", "200 OK"),
+        ("GETACCOUNTONESETTING user@other.example a", "201 own"),
+        ("GETACCOUNTONESETTING user@other.example b", "201 class"),
+        ("GETACCOUNTONESETTING user@other.example c", "201 server"),
+        ("GETACCOUNTONESETTING user@other.example d", "201 #NULL#"),
+        ("GETACCOUNTONESETTING admin@other.example a", "201 domain"),
+        ("GETACCOUNTSETTINGS user@other.example", "201 {a=own;ServiceClass=gold;}"),
+        ("SETACCOUNTSETTINGS user@other.example {x=(1,2);}", "200 OK"),
+        ("GETACCOUNTSETTINGS user@other.example", "201 {x=(1,2);}"),
+        ("UPDATEDOMAINDEFAULTS {AccountsLimit=5;x=1;}", "200 OK"),
+        ("SETDOMAINSETTINGS other.example {x=2;}", "200 OK"),
+        ("GETDOMAINSETTINGS other.example", "201 {x=2;}"),
+        ("GETDOMAINEFFECTIVESETTINGS alias.example", "201 {AccountsLimit=5;x=2;}"),
+    ]);
+    let effective = dictionary(&world.master("GETACCOUNTEFFECTIVESETTINGS user@other.example"));
+    assert_eq!(effective.get("PWDAllowed").and_then(|value| value.as_str()), Some("YES"));
+}
+
+#[test]
+fn a_password_is_no_setting() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("UPDATEACCOUNTSETTINGS user@other.example {Password=\"another one\";x=1;}", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD user@other.example PASSWORD \"another one\"", "200 OK"),
+        ("GETACCOUNTSETTINGS user@other.example", "201 {RealName=\"A User\";x=1;}"),
+        ("SETACCOUNTSETTINGS user@other.example {}", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD user@other.example PASSWORD \"another one\"", "200 OK"),
+        ("UPDATEACCOUNTSETTINGS user@other.example {Password=(1);}", "501 a password is a string"),
+        ("UPDATESERVERACCOUNTDEFAULTS {Password=x;}", "501 a password is no default"),
+        ("UPDATEACCOUNTTEMPLATE other.example {Password=x;}", "501 a password is no default"),
+    ]);
+}
+
+#[test]
+fn passwords_are_set_by_administrators_freely_and_by_owners_within_the_rules() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD x", "200 OK"),
+        ("SETACCOUNTPASSWORD user@other.example TO \"two words\"", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD user@other.example PASSWORD \"two words\"", "200 OK"),
+        (
+            "SETACCOUNTPASSWORD user@other.example PASSWORD short CHECK",
+            "501 new password must have at least 8 characters",
+        ),
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD \"\"", "501 a password must not be empty"),
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD secret12 METHOD PWD", "200 OK"),
+        (
+            "SETACCOUNTPASSWORD user@other.example PASSWORD secret12 METHOD SIP",
+            "501 passwords of single services are not supported by this server",
+        ),
+        (
+            "SETACCOUNTPASSWORD user@other.example PASSWORD secret12 TAG phone",
+            "501 application passwords are not supported by this server",
+        ),
+        ("SETACCOUNTPASSWORD nobody@other.example PASSWORD secret12", "513 unknown user account"),
+    ]);
+    let user = "user@other.example";
+    world.expect_by(
+        user,
+        &[
+            ("SETACCOUNTPASSWORD * PASSWORD short", "501 new password must have at least 8 characters"),
+            (
+                "SETACCOUNTPASSWORD user PASSWORD user@OTHER.example",
+                "501 new password must differ from the account name",
+            ),
+            ("SETACCOUNTPASSWORD alias@alias.example PASSWORD \"long enough\"", "200 OK"),
+        ],
+    );
+    world.expect(&[("UPDATEACCOUNTSETTINGS user@other.example {PWDAllowed=NO;}", "200 OK")]);
+    let refused = "501 this account may not change its password - ask the administrator";
+    world.expect_by(user, &[("SETACCOUNTPASSWORD * PASSWORD \"long enough\"", refused)]);
+    world.expect(&[("SETACCOUNTPASSWORD user@other.example PASSWORD \"long enough\" CHECK", refused)]);
+}
+
+#[test]
+fn aliases_follow_their_account() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("GETACCOUNTALIASES alias@alias.example", "201 (alias)"),
+        ("SETACCOUNTALIASES user@other.example (alias,\"x@other.example\")", "200 OK"),
+        ("SETACCOUNTALIASES user@other.example (admin)", "520 account with this name already exists"),
+        ("SETACCOUNTALIASES user@other.example (\"x@main.example\")", "501 an alias is in the domain of its account"),
+        ("SETACCOUNTALIASES user@other.example (\"\")", "501 name has illegal characters"),
+        ("CREATEACCOUNT x@other.example", "520 account with this name already exists"),
+        ("RENAMEACCOUNT x@other.example INTO y", "513 unknown user account"),
+        ("RENAMEACCOUNT user@other.example INTO renamed@other.example", "200 OK"),
+        ("GETACCOUNTSETTINGS x@other.example", "201 {RealName=\"A User\";}"),
+        ("GETACCOUNTSETTINGS user@other.example", "513 unknown user account"),
+        ("RENAMEACCOUNT renamed@other.example INTO moved@main.example", "200 OK"),
+        ("GETACCOUNTALIASES alias@main.example", "201 (alias,x)"),
+        ("VERIFYACCOUNTPASSWORD moved PASSWORD \"blue harbor 42\"", "200 OK"),
+        ("GETACCOUNTALIASES alias@other.example", "513 unknown user account"),
+        ("DELETEACCOUNT alias", "513 unknown user account"),
+        ("DELETEACCOUNT moved", "200 OK"),
+        ("CREATEACCOUNT alias", "200 OK"),
+    ]);
+}
+
+#[test]
+fn domains_are_created_renamed_and_deleted_with_what_is_in_them() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("LISTDOMAINS", "201 (main.example,other.example)"),
+        ("CREATEDOMAIN alias.example", "500 domain with this name already exists"),
+        ("CREATEDOMAIN third.example {x=1;}", "200 OK"),
+        ("CREATEDOMAIN fourth.example SHARED", "501 this server is not in a cluster"),
+        ("CREATEDOMAIN \"a b\"", "501 domain name has illegal characters"),
+        ("GETDOMAINSETTINGS third.example", "201 {x=1;}"),
+        ("GETDOMAINALIASES other.example", "201 (alias.example)"),
+        ("DELETEDOMAIN other.example", "501 domain is not empty"),
+        ("DELETEDOMAIN alias.example FORCE", "512 unknown secondary domain name"),
+        ("DELETEDOMAIN main.example FORCE", "501 this cannot be done to the main domain"),
+        ("RENAMEDOMAIN other.example INTO third.example", "500 domain with this name already exists"),
+        ("RENAMEDOMAIN other.example INTO new.example", "200 OK"),
+        ("LISTACCOUNTS alias.example", "201 {admin=macnt;user=macnt;}"),
+        ("GETACCOUNTSETTINGS alias@new.example", "201 {RealName=\"A User\";}"),
+        ("GETACCOUNTSETTINGS alias@other.example", "512 unknown secondary domain name"),
+        ("DELETEDOMAIN new.example FORCE", "200 OK"),
+        ("DELETEDOMAIN third.example", "200 OK"),
+        ("LISTDOMAINS", "201 (main.example)"),
+        ("CREATEDOMAIN other.example", "200 OK"),
+        ("LISTACCOUNTS other.example", "201 {}"),
+        ("SUSPENDDOMAIN main.example", "501 this cannot be done to the main domain"),
+    ]);
+}
+
+#[test]
+fn nobody_of_a_suspended_domain_may_do_anything() {
+    let mut world = World::furnished();
+    world.expect(&[("SUSPENDDOMAIN other.example", "200 OK")]);
+    world.expect_by("admin@other.example", &[("LISTACCOUNTS", "510 insufficient access rights")]);
+    world.expect(&[("RESUMEDOMAIN other.example", "200 OK")]);
+    world.expect_by("admin@other.example", &[("LISTACCOUNTS", "201 {admin=macnt;user=macnt;}")]);
+}
+
+#[test]
+fn objects_are_listed_in_portions() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("LISTDOMAINOBJECTS other.example 10", "201 (2,{admin=macnt;alias=(user);user=macnt;},1,0)"),
+        ("LISTDOMAINOBJECTS other.example 10 ACCOUNTS", "201 (2,{admin=macnt;user=macnt;},1,0)"),
+        ("LISTDOMAINOBJECTS other.example filter \"US\" 10", "201 (2,{user=macnt;},1,0)"),
+        ("LISTDOMAINOBJECTS other.example 1 COOKIE \"\"", "201 (2,{admin=macnt;},1,0,\"2:1:account:admin\")"),
+        (
+            "LISTDOMAINOBJECTS other.example 1 COOKIE \"2:1:account:admin\"",
+            "201 (2,{user=macnt;},1,0,\"2:1:account:user\")",
+        ),
+        ("LISTDOMAINOBJECTS other.example 2 COOKIE \"2:1:account:user\"", "201 (2,{alias=(user);},1,0,\"\")"),
+        ("LISTDOMAINOBJECTS other.example 2 COOKIE \"nonsense\"", "501 unknown cookie"),
+        ("LISTDOMAINOBJECTS other.example x", "501 limit is not a number"),
+    ]);
+}
+
+#[test]
+fn a_domain_administrator_changes_what_his_rights_name_and_no_more() {
+    let mut world = World::furnished();
+    world.expect_by(
+        "admin@other.example",
+        &[
+            ("CREATEACCOUNT new {Password=\"long enough\";RealName=N;AccessModes=None;Quota=5;}", "200 OK"),
+            ("GETACCOUNTSETTINGS new", "201 {AccessModes=None;RealName=N;}"),
+            ("UPDATEACCOUNTSETTINGS new {RealName=M;Quota=5;}", "200 OK"),
+            ("GETACCOUNTSETTINGS new", "201 {AccessModes=None;RealName=M;}"),
+            ("UPDATEDOMAINSETTINGS {AccessModes=x;AdminDomainName=main.example;y=1;}", "200 OK"),
+            ("GETDOMAINSETTINGS", "201 {AccessModes=x;}"),
+            ("RENAMEACCOUNT new INTO newer@main.example", "510 insufficient access rights"),
+            ("CREATEACCOUNT new@main.example", "510 insufficient access rights"),
+            ("SETACCOUNTALIASES new (n)", "510 insufficient access rights"),
+            ("SETACCOUNTRIGHTS admin (Domain)", "510 insufficient access rights"),
+            ("GETACCOUNTSETTINGS user@main.example", "510 insufficient access rights"),
+            ("GETACCOUNTSETTINGS user@nowhere.example", "510 insufficient access rights"),
+        ],
+    );
+    world.expect(&[
+        ("CREATEDOMAIN lent.example {AdminDomainName=other.example;}", "200 OK"),
+        ("LISTADMINDOMAINS other.example", "201 (lent.example)"),
+    ]);
+    world.expect_by("admin@other.example", &[("CREATEACCOUNT x@lent.example", "200 OK")]);
+}
+
+#[test]
+fn accounts_with_rights_to_the_server_are_changed_by_masters_alone() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("SETACCOUNTRIGHTS user (Users,Domain,BasicSettings)", "200 OK"),
+        ("GETACCOUNTRIGHTS user", "201 (Users,Domain,BasicSettings)"),
+        ("CREATEACCOUNT second", "200 OK"),
+        ("SETACCOUNTRIGHTS second (Monitor)", "200 OK"),
+        ("CREATEACCOUNT third", "200 OK"),
+    ]);
+    let refused = "510 insufficient access rights";
+    world.expect_by(
+        "user@main.example",
+        &[
+            ("SETACCOUNTPASSWORD postmaster PASSWORD \"long enough\"", refused),
+            ("VERIFYACCOUNTPASSWORD postmaster PASSWORD \"long enough\"", refused),
+            ("DELETEACCOUNT second", refused),
+            ("SETACCOUNTRIGHTS user (Master)", refused),
+            ("SETACCOUNTRIGHTS admin@other.example ()", "200 OK"),
+            ("GETACCOUNTSETTINGS postmaster", "201 {}"),
+            ("SETACCOUNTPASSWORD * PASSWORD \"long enough\"", "200 OK"),
+            ("DELETEACCOUNT third", "200 OK"),
+        ],
+    );
+}
+
+#[test]
+fn a_login_counts_no_longer_once_the_password_is_another_one() {
+    let mut world = World::furnished();
+    let name = || AccountName::parse("user@other.example").unwrap();
+    let proof = world.proof(name(), 1);
+    assert_eq!(world.with_proof(&proof, "NOOP"), "200 OK");
+    world.expect(&[("SETACCOUNTPASSWORD user@other.example PASSWORD other123", "200 OK")]);
+    assert_eq!(world.with_proof(&proof, "NOOP"), "expired");
+    world.expect(&[("DELETEACCOUNT user@other.example", "200 OK")]);
+    let proof = world.proof(name(), 2);
+    assert_eq!(world.with_proof(&proof, "NOOP"), "expired");
+}
+
+#[test]
+fn a_hash_that_other_software_made_is_a_password_and_control_characters_are_none() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("SETACCOUNTPASSWORD user PASSWORD \"\\002{SHA}qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\"", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD user PASSWORD abc", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD user PASSWORD abd", "515 incorrect password or account name"),
+        ("CREATEACCOUNT hashed {Password=\"\\002{SHA}qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\";}", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD hashed PASSWORD abc", "200 OK"),
+        ("SETACCOUNTPASSWORD user PASSWORD \"\\002{NONE}x\"", "501 the hash is of an unknown scheme"),
+        ("SETACCOUNTPASSWORD user PASSWORD \"\\002{SHA}x\"", "501 the hash is malformed"),
+        (
+            "SETACCOUNTPASSWORD user PASSWORD \"\\002{SHA}qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\" CHECK",
+            "501 a hash tells nothing of its password, which must be checked",
+        ),
+        ("SETACCOUNTPASSWORD user PASSWORD \"a\\010b\"", "501 a password must not have control characters"),
+    ]);
+}
+
+/// Who the matrix of rights knows, from few rights to all: a user, an administrator of
+/// `other.example` with every code, and one account of the main domain for each right to the
+/// server.
+const ROLES: &[(&str, &str)] = &[
+    ("user@other.example", ""),
+    ("admin@other.example", "Domain"),
+    ("settings@main.example", "Settings"),
+    ("users@main.example", "Users"),
+    ("domains@main.example", "Domains"),
+    ("monitor@main.example", "Monitor"),
+    ("directory@main.example", "Directory"),
+    ("postmaster@main.example", "Master"),
+];
+
+/// A line for `row` about `domain`, with the least arguments.
+fn line(row: &Row, domain: &str) -> String {
+    let mut line = row.name().to_owned();
+    let mut depth = 0;
+    for word in row.arguments.split_ascii_whitespace() {
+        depth += i32::from(word.starts_with('['));
+        let bare = word.trim_matches(|c| c == '[' || c == ']');
+        let is_about = ["accountName", "domainName", "groupName", "forwarderName"].contains(&bare);
+        if depth == 0 || is_about && word.starts_with('[') {
+            let argument = match bare {
+                "domainName" => domain.to_owned(),
+                _ if is_about => format!("someone@{domain}"),
+                _ if bare.ends_with("Dict") => "{}".to_owned(),
+                _ if bare.ends_with("Array") => "()".to_owned(),
+                "limit" | "seconds" | "level" => "1".to_owned(),
+                _ if bare.starts_with(|first: char| first.is_ascii_uppercase()) => {
+                    bare.split('|').next().unwrap().to_owned()
+                }
+                _ => "something".to_owned(),
+            };
+            line = format!("{line} {argument}");
+        }
+        depth -= i32::from(word.ends_with(']'));
+    }
+    line
+}
+
+/// What the specification says, in words of its own: may `role` call `row` about something in
+/// `domain`?
+fn may(row: &Row, role: &str, domain: &str) -> bool {
+    let reads = row.output != Shape::Nothing;
+    match (row.right, role) {
+        (_, "Master") | (Right::Anyone, _) => true,
+        (Right::Server(rights), "Domains") => reads && rights.contains(&ServerRight::Users),
+        (Right::Server(rights), role) => rights.iter().any(|right| format!("{right:?}") == role),
+        (Right::Domain { .. }, "Users") => true,
+        (Right::Domain { .. }, "Domains") => reads,
+        (Right::Domain { .. }, "Domain") => domain == "other.example" && row.arguments.contains("Name"),
+        (Right::Domain { .. }, _) => false,
+    }
+}
+
+#[test]
+fn every_command_is_open_to_those_who_have_the_right_and_to_nobody_else() {
+    let mut codes = vec!["Domain"];
+    codes.extend(rows().filter_map(|row| match row.right {
+        Right::Domain { code, .. } => code,
+        Right::Anyone | Right::Server(_) => None,
+    }));
+    let mut world = World::furnished();
+    for (account, right) in ROLES {
+        let rights = if *right == "Domain" { codes.join(",") } else { (*right).to_owned() };
+        if !["user", "admin", "postmaster"].iter().any(|known| account.starts_with(&format!("{known}@"))) {
+            assert_eq!(world.master(&format!("CREATEACCOUNT {account} {{Password=\"{PASSWORD}\";}}")), "200 OK");
+        }
+        assert_eq!(world.master(&format!("SETACCOUNTRIGHTS {account} ({rights})")), "200 OK");
+    }
+    for row in rows() {
+        for (account, right) in ROLES {
+            for domain in ["other.example", "main.example"] {
+                // Nobody's account: what is refused is refused before anything is looked up.
+                let answer = world.by(account, &line(row, domain));
+                let code = &answer[..3];
+                let shown = format!("{account}: {} -> {answer}", line(row, domain));
+                if matches!(row.status, Status::Unsupported) {
+                    assert_eq!(code, "501", "{shown}");
+                } else if may(row, right, domain) {
+                    assert!(code != "510" && !answer.contains("do not fit"), "{shown}");
+                } else {
+                    assert_eq!(code, "510", "{shown}");
+                }
+                if code == "200" || code == "201" {
+                    assert_eq!(row.output == Shape::Nothing, code == "200", "{shown}");
+                }
+            }
+        }
+    }
+}
