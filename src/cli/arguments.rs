@@ -25,6 +25,11 @@ impl Arguments {
         self.0.iter().find(|(bound, _)| *bound == name).map(|(_, value)| value)
     }
 
+    /// The argument that was sent last.
+    pub(super) fn last(&self) -> Option<&Value> {
+        self.0.last().map(|(_, value)| value)
+    }
+
     /// The text of a string argument that may be left out.
     pub(super) fn find_text(&self, name: &str) -> Option<&str> {
         self.find(name).and_then(Value::as_str)

@@ -63,6 +63,7 @@ pub(super) enum Deed {
 pub(super) struct Call<'a> {
     pub(super) scene: &'a Scene<'a>,
     pub(super) errand: &'a Errand,
+    pub(super) row: &'static Row,
     pub(super) actor: &'a Actor,
     pub(super) target: Target,
     pub(super) arguments: Arguments,

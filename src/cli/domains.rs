@@ -18,37 +18,43 @@ const ACCOUNT_TYPE: &str = "macnt";
 
 /// LISTDOMAINS
 pub(super) fn list(call: &Call<'_>) -> Done {
-    let mut names = Vec::new();
-    each_domain(call, |name| {
-        names.push(Value::from(name.as_str()));
-        Ok(())
-    })?;
-    Ok(Deed::Show(Value::Array(names)))
+    Ok(Deed::Show(Value::Array(all(call)?.iter().map(|name| Value::from(name.as_str())).collect())))
 }
 
 /// LISTADMINDOMAINS
 pub(super) fn list_administered(call: &Call<'_>) -> Done {
     let administrators = call.domain()?;
     let mut names = Vec::new();
-    each_domain(call, |name| {
+    for name in all(call)? {
         if call.directory().is_administered_by(&name, &administrators)? {
             names.push(Value::from(name.as_str()));
         }
-        Ok(())
-    })?;
+    }
     Ok(Deed::Show(Value::Array(names)))
 }
 
-fn each_domain(call: &Call<'_>, mut see: impl FnMut(DomainName) -> Result<(), Stop>) -> Result<(), Stop> {
-    let mut last = None;
+/// Sees everything that `page` hands out, given the last of what it handed out before and how
+/// many to hand out.
+pub(super) fn each_of<T>(
+    mut page: impl FnMut(Option<&T>, usize) -> Result<Vec<T>, Stop>,
+    mut see: impl FnMut(&T),
+) -> Result<(), Stop> {
+    let mut last: Option<T> = None;
     loop {
-        let page = call.directory().domains(last.as_ref(), PAGE)?;
-        if page.is_empty() {
-            return Ok(());
+        let mut some = page(last.as_ref(), PAGE)?;
+        some.iter().for_each(&mut see);
+        match some.pop() {
+            Some(end) => last = Some(end),
+            None => return Ok(()),
         }
-        last = page.last().cloned();
-        page.into_iter().try_for_each(&mut see)?;
     }
+}
+
+/// The names of all domains.
+fn all(call: &Call<'_>) -> Result<Vec<DomainName>, Stop> {
+    let mut names = Vec::new();
+    each_of(|last, count| Ok(call.directory().domains(last, count)?), |name: &DomainName| names.push(name.clone()))?;
+    Ok(names)
 }
 
 /// CREATEDOMAIN

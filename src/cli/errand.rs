@@ -110,7 +110,7 @@ impl Errand {
         let arguments = grammar::read(row.arguments, rest).map_err(|misfit| Refusal::Misfit(row, misfit))?;
         let target = target(row, &arguments, actor, scene.directory)?;
         check_right(row, actor, &target, scene)?;
-        perform(&Call { scene, errand: self, actor, target, arguments })
+        perform(&Call { scene, errand: self, row, actor, target, arguments })
     }
 }
 

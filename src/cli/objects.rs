@@ -2,6 +2,7 @@
 
 use super::call::{Call, Deed};
 use super::refusal::{Refusal, Stop};
+use crate::directory;
 use crate::model::{AccountName, DomainName};
 use crate::notation::{Dictionary, Value};
 
@@ -11,11 +12,11 @@ const LIMIT_MAX: usize = 100_000;
 /// Names read at a time.
 const PAGE: usize = 1024;
 
-/// How far a client has come. It travels as text, `accounts:aliases:kind:last`: the server keeps
-/// nothing between two portions, and counts only for the first one.
+/// How far a client has come. It travels as text, `accounts:aliases:forwarders:kind:last`: the
+/// server keeps nothing between two portions, and counts only for the first one.
 struct Cookie {
-    accounts_count: usize,
-    aliases_count: usize,
+    /// Accounts, aliases, forwarders.
+    counts: [usize; 3],
     kind: Kind,
     /// The local name of the last object shown, of that kind.
     last: Option<AccountName>,
@@ -26,6 +27,7 @@ struct Cookie {
 enum Kind {
     Account,
     Alias,
+    Forwarder,
     Done,
 }
 
@@ -34,6 +36,7 @@ impl Kind {
         match self {
             Self::Account => "account",
             Self::Alias => "alias",
+            Self::Forwarder => "forwarder",
             Self::Done => "",
         }
     }
@@ -41,23 +44,24 @@ impl Kind {
     fn next(self) -> Self {
         match self {
             Self::Account => Self::Alias,
-            Self::Alias | Self::Done => Self::Done,
+            Self::Alias => Self::Forwarder,
+            Self::Forwarder | Self::Done => Self::Done,
         }
     }
 }
 
 impl Cookie {
     fn parse(text: &str, domain: &DomainName) -> Option<Self> {
-        let mut parts = text.splitn(4, ':');
-        let accounts_count = parts.next()?.parse().ok()?;
-        let aliases_count = parts.next()?.parse().ok()?;
+        let mut parts = text.splitn(5, ':');
+        let mut count = || parts.next()?.parse().ok();
+        let counts = [count()?, count()?, count()?];
         let word = parts.next()?;
-        let kind = [Kind::Account, Kind::Alias].into_iter().find(|kind| kind.word() == word)?;
+        let kind = [Kind::Account, Kind::Alias, Kind::Forwarder].into_iter().find(|kind| kind.word() == word)?;
         let last = match parts.next()? {
             "" => None,
             local => Some(AccountName::new(local, domain.clone()).ok()?),
         };
-        Some(Self { accounts_count, aliases_count, kind, last })
+        Some(Self { counts, kind, last })
     }
 
     /// The empty text says that there is no more.
@@ -66,7 +70,8 @@ impl Cookie {
             return String::new();
         }
         let last = self.last.as_ref().map_or("", AccountName::local);
-        format!("{}:{}:{}:{last}", self.accounts_count, self.aliases_count, self.kind.word())
+        let [accounts, aliases, forwarders] = self.counts;
+        format!("{accounts}:{aliases}:{forwarders}:{}:{last}", self.kind.word())
     }
 }
 
@@ -78,18 +83,11 @@ pub(super) fn list(call: &Call<'_>) -> Result<Deed, Stop> {
     let filter = call.arguments.find_text("substring").unwrap_or_default().to_ascii_lowercase();
     let mut cookie = match call.arguments.find_text("cookie") {
         Some(text) if !text.is_empty() => Cookie::parse(text, &domain).ok_or(BAD_COOKIE)?,
-        _ => {
-            let (accounts_count, aliases_count) = call.directory().count_objects(&domain)?;
-            Cookie { accounts_count, aliases_count, kind: Kind::Account, last: None }
-        }
+        _ => Cookie { counts: call.directory().count_objects(&domain)?, kind: Kind::Account, last: None },
     };
     let found = portion(call, &domain, &filter, limit.min(LIMIT_MAX), &mut cookie)?;
-    let mut answer = vec![
-        Value::from(cookie.accounts_count.to_string().as_str()),
-        Value::Dictionary(found),
-        Value::from(cookie.aliases_count.to_string().as_str()),
-        Value::from("0"),
-    ];
+    let [accounts, aliases, forwarders] = cookie.counts.map(|count| Value::from(count.to_string().as_str()));
+    let mut answer = vec![accounts, Value::Dictionary(found), aliases, forwarders];
     if call.arguments.has("COOKIE") {
         answer.push(Value::from(cookie.print().as_str()));
     }
@@ -109,6 +107,7 @@ fn portion(
     let wants = |kind: Kind| match kind {
         Kind::Account => !names_kinds || call.arguments.has("ACCOUNTS"),
         Kind::Alias => !names_kinds || call.arguments.has("ALIASES"),
+        Kind::Forwarder => !names_kinds || call.arguments.has("FORWARDERS"),
         Kind::Done => false,
     };
     let mut found = Dictionary::new();
@@ -143,6 +142,11 @@ fn page(call: &Call<'_>, domain: &DomainName, cookie: &Cookie) -> Result<Vec<(Ac
             let owner = |owner: AccountName| Value::Array(vec![Value::from(owner.local())]);
             let pairs = call.directory().aliases(domain, last, PAGE)?;
             pairs.into_iter().map(|(alias, account)| (alias, owner(account))).collect()
+        }
+        Kind::Forwarder => {
+            let forwarders = call.directory().objects(directory::Kind::Forwarder, domain, last, PAGE)?;
+            let target = |address| Value::Array(vec![Value::Array(vec![address])]);
+            forwarders.into_iter().map(|(name, address)| (name, target(address))).collect()
         }
         Kind::Done => Vec::new(),
     })

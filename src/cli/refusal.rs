@@ -25,6 +25,12 @@ pub(super) enum Refusal {
     UnknownAccount,
     /// An account, alias or forwarder has the name already.
     AccountExists,
+    /// A group has the name already.
+    GroupExists,
+    /// A forwarder has the name already.
+    ForwarderExists,
+    /// There is no such forwarder.
+    UnknownForwarder,
     /// A domain has the name already.
     DomainExists,
     /// A password does not match, or the account may not use it.
@@ -47,6 +53,9 @@ impl Refusal {
             Self::UnknownAccount => "513",
             Self::WrongPassword => "515",
             Self::AccountExists => "520",
+            Self::GroupExists => "523",
+            Self::ForwarderExists => "524",
+            Self::UnknownForwarder => "553",
         }
     }
 }
@@ -64,6 +73,9 @@ impl fmt::Display for Refusal {
             Self::UnknownDomain => f.write_str("unknown secondary domain name"),
             Self::UnknownAccount => f.write_str("unknown user account"),
             Self::AccountExists => f.write_str("account with this name already exists"),
+            Self::GroupExists => f.write_str("group with this name already exists"),
+            Self::ForwarderExists => f.write_str("forwarder with this name already exists"),
+            Self::UnknownForwarder => f.write_str("unknown forwarder"),
             Self::DomainExists => f.write_str("domain with this name already exists"),
             Self::WrongPassword => f.write_str("incorrect password or account name"),
             Self::NewPassword(NewPasswordRefusal::TooShort { bytes_min }) => {
@@ -110,6 +122,7 @@ impl From<DirectoryFault> for Stop {
             DirectoryFault::Read(fault) => return Self::Unreadable(fault),
             DirectoryFault::NoDomain(_) => Refusal::UnknownDomain,
             DirectoryFault::NoAccount(_) => Refusal::UnknownAccount,
+            DirectoryFault::NoObject => Refusal::General("unknown object"),
             DirectoryFault::DomainTaken(_) => Refusal::DomainExists,
             DirectoryFault::NameTaken(_) => Refusal::AccountExists,
             DirectoryFault::Founded(_) | DirectoryFault::NotFounded => Refusal::General("the server is not set up"),

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::call::Perform;
+use super::kept::{Place, Whose};
 use super::right::Right;
 
 mod accounts;
@@ -77,11 +78,13 @@ pub(super) struct Row {
     /// What it does, as one line of HELP.
     pub(super) help: &'static str,
     pub(super) status: Status,
+    /// Where it keeps what it is given, if it does no more.
+    pub(super) place: Option<Place>,
 }
 
 /// A command that is not offered.
 const fn row(name: &'static str, arguments: &'static str, right: Right, output: Shape, help: &'static str) -> Row {
-    Row { name, spellings: &[], arguments, right, output, help, status: Status::Unsupported }
+    Row { name, spellings: &[], arguments, right, output, help, status: Status::Unsupported, place: None }
 }
 
 impl Row {
@@ -100,6 +103,13 @@ impl Row {
     /// With a part of its effect, by `perform`.
     const fn partly_by(mut self, perform: Perform) -> Self {
         self.status = Status::Partial(perform);
+        self
+    }
+
+    /// By `perform`, which keeps what it is given, or shows it, under `name`.
+    const fn keeps(mut self, whose: Whose, name: &'static str, perform: Perform) -> Self {
+        self.status = Status::Partial(perform);
+        self.place = Some(Place { whose, name });
         self
     }
 

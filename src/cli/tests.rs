@@ -191,12 +191,12 @@ fn objects_are_listed_in_portions() {
         ("LISTDOMAINOBJECTS other.example 10", "201 (2,{admin=macnt;alias=(user);user=macnt;},1,0)"),
         ("LISTDOMAINOBJECTS other.example 10 ACCOUNTS", "201 (2,{admin=macnt;user=macnt;},1,0)"),
         ("LISTDOMAINOBJECTS other.example filter \"US\" 10", "201 (2,{user=macnt;},1,0)"),
-        ("LISTDOMAINOBJECTS other.example 1 COOKIE \"\"", "201 (2,{admin=macnt;},1,0,\"2:1:account:admin\")"),
+        ("LISTDOMAINOBJECTS other.example 1 COOKIE \"\"", "201 (2,{admin=macnt;},1,0,\"2:1:0:account:admin\")"),
         (
-            "LISTDOMAINOBJECTS other.example 1 COOKIE \"2:1:account:admin\"",
-            "201 (2,{user=macnt;},1,0,\"2:1:account:user\")",
+            "LISTDOMAINOBJECTS other.example 1 COOKIE \"2:1:0:account:admin\"",
+            "201 (2,{user=macnt;},1,0,\"2:1:0:account:user\")",
         ),
-        ("LISTDOMAINOBJECTS other.example 2 COOKIE \"2:1:account:user\"", "201 (2,{alias=(user);},1,0,\"\")"),
+        ("LISTDOMAINOBJECTS other.example 2 COOKIE \"2:1:0:account:user\"", "201 (2,{alias=(user);},1,0,\"\")"),
         ("LISTDOMAINOBJECTS other.example 2 COOKIE \"nonsense\"", "501 unknown cookie"),
         ("LISTDOMAINOBJECTS other.example x", "501 limit is not a number"),
     ]);
@@ -285,6 +285,105 @@ fn a_hash_that_other_software_made_is_a_password_and_control_characters_are_none
         ),
         ("SETACCOUNTPASSWORD user PASSWORD \"a\\010b\"", "501 a password must not have control characters"),
     ]);
+}
+
+#[test]
+fn groups_and_forwarders_share_the_names_of_accounts() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("CREATEGROUP team@other.example{Members=(user,\"admin@other.example\",other);RealName=T;}", "200 OK"),
+        ("CREATEGROUP team@other.example", "523 group with this name already exists"),
+        ("CREATEGROUP user@other.example", "520 account with this name already exists"),
+        ("CREATEGROUP alias@other.example", "520 account with this name already exists"),
+        ("CREATEGROUP team@nowhere.example", "512 unknown secondary domain name"),
+        ("CREATEACCOUNT team@other.example", "520 account with this name already exists"),
+        ("SETACCOUNTALIASES user@other.example (team)", "520 account with this name already exists"),
+        ("LISTGROUPS other.example", "201 (team)"),
+        ("GETGROUP team@alias.example", "201 {Members=(user,admin@other.example,other);RealName=T;}"),
+        ("SETGROUP team@other.example {x=1;}", "200 OK"),
+        ("GETGROUP team@other.example", "201 {Members=();x=1;}"),
+        ("GETGROUP other@other.example", "501 unknown group"),
+        ("RENAMEGROUP team@other.example INTO crew@other.example", "200 OK"),
+        ("DELETEGROUP team@other.example", "501 unknown group"),
+        ("CREATEFORWARDER fwd@other.example TO user@other.example", "200 OK"),
+        ("CREATEFORWARDER fwd@other.example TO x@y", "524 forwarder with this name already exists"),
+        ("CREATEFORWARDER far@other.example TO \"x y@z\"", "200 OK"),
+        ("GETFORWARDER far@other.example", "201 \"x y@z\""),
+        ("GETFORWARDER crew@other.example", "553 unknown forwarder"),
+        ("LISTFORWARDERS other.example", "201 (far,fwd)"),
+        ("FINDFORWARDERS other.example TO USER@other.example", "201 (fwd)"),
+        (
+            "LISTDOMAINOBJECTS other.example 10 FORWARDERS COOKIE \"\"",
+            "201 (2,{far=((\"x y@z\"));fwd=((user@other.example));},1,2,\"\")",
+        ),
+        ("RENAMEFORWARDER far@other.example INTO near@other.example", "200 OK"),
+        ("DELETEFORWARDER near@other.example", "200 OK"),
+        ("DELETEGROUP crew@other.example", "200 OK"),
+    ]);
+}
+
+#[test]
+fn groups_and_forwarders_follow_an_account_to_its_new_name() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("CREATEGROUP team@other.example {Members=(user,admin);}", "200 OK"),
+        ("CREATEFORWARDER fwd@other.example TO user", "200 OK"),
+        ("RENAMEACCOUNT user@other.example INTO renamed@other.example", "200 OK"),
+        ("GETGROUP team@other.example", "201 {Members=(renamed,admin);}"),
+        ("GETFORWARDER fwd@other.example", "201 renamed"),
+        ("DELETEACCOUNT renamed@other.example", "200 OK"),
+        ("GETGROUP team@other.example", "201 {Members=(admin);}"),
+        ("CREATEGROUP all@other.example {Members=(team);}", "200 OK"),
+        ("RENAMEGROUP team@other.example INTO team@main.example", "200 OK"),
+        ("GETGROUP all@other.example", "201 {Members=(team@main.example);}"),
+        ("DELETEDOMAIN other.example", "501 domain is not empty"),
+        ("RENAMEDOMAIN other.example INTO new.example", "200 OK"),
+        ("LISTGROUPS new.example", "201 (all)"),
+        ("DELETEDOMAIN new.example FORCE", "200 OK"),
+        ("CREATEDOMAIN new.example", "200 OK"),
+        ("LISTGROUPS new.example", "201 ()"),
+    ]);
+}
+
+#[test]
+fn what_is_kept_is_shown_again_and_goes_with_its_holder() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("SETSERVERACCOUNTPREFS {a=server;b=server;c=server;}", "200 OK"),
+        ("UPDATESERVERACCOUNTPREFS {c=default;}", "200 OK"),
+        ("SETACCOUNTDEFAULTPREFS other.example {b=domain;}", "200 OK"),
+        ("UPDATEACCOUNTPREFS user@other.example {d=own;}", "200 OK"),
+        ("GETACCOUNTPREFS user@other.example", "201 {d=own;}"),
+        ("GETACCOUNTEFFECTIVEPREFS user@other.example", "201 {a=server;b=domain;d=own;}"),
+        ("GETACCOUNTALERTS user@other.example", "201 {}"),
+        ("POSTACCOUNTALERT user@other.example ALERT \"first one\"", "200 OK"),
+        ("POSTACCOUNTALERT user@other.example ALERT second", "200 OK"),
+        ("REMOVEACCOUNTALERT user@other.example ALERT #T09-09-2001_01:46:40", "200 OK"),
+        ("REMOVEACCOUNTALERT user@other.example ALERT #T09-09-2001_01:46:40", "501 unknown object"),
+        ("GETACCOUNTALERTS user@other.example", "201 {\"#T09-09-2001_01:46:41\"=second;}"),
+        ("SETLANIPS \"10.0.0.0/8\\e!10.1.1.1\"", "200 OK"),
+        ("GETLANIPS", "201 \"10.0.0.0/8\\e!10.1.1.1\""),
+        ("GETNATEDIPS", "201 \"\""),
+        ("GETSERVERTRUSTEDCERTS", "201 ()"),
+        ("SETSERVERTRUSTEDCERTS ([aGk=])", "200 OK"),
+        ("GETSERVERTRUSTEDCERTS", "201 ([aGk=])"),
+        ("SETACCOUNTACL user@other.example {admin=lr;\"anyone\"=l;}", "200 OK"),
+        ("SETACCOUNTACL user@other.example {admin=\"+is\";anyone=\"-l\";}", "200 OK"),
+        ("GETACCOUNTACL user@other.example", "201 {admin=lris;}"),
+        ("GETACCOUNTACLRIGHTS user@other.example AUTH admin@other.example", "201 lris"),
+        ("GETACCOUNTACLRIGHTS user@other.example AUTH user@main.example", "201 \"\""),
+        ("GETACCOUNTACLRIGHTS user@other.example AUTH alias@other.example", "201 lrswipkxtea"),
+        ("RENAMEACCOUNT user@other.example INTO renamed@other.example", "200 OK"),
+        ("RENAMEDOMAIN other.example INTO new.example", "200 OK"),
+        ("GETACCOUNTPREFS renamed@new.example", "201 {d=own;}"),
+        ("GETACCOUNTDEFAULTPREFS new.example", "201 {b=domain;}"),
+        ("DELETEACCOUNT renamed@new.example", "200 OK"),
+        ("CREATEACCOUNT renamed@new.example", "200 OK"),
+        ("GETACCOUNTPREFS renamed@new.example", "201 {}"),
+        ("GETACCOUNTPREFS nobody@new.example", "513 unknown user account"),
+        ("GETACCOUNTDEFAULTPREFS nowhere.example", "512 unknown secondary domain name"),
+    ]);
+    world.expect_by("admin@new.example", &[("GETACCOUNTPREFS *", "201 {}"), ("SETACCOUNTPREFS * {x=1;}", "200 OK")]);
 }
 
 /// Who the matrix of rights knows, from few rights to all: a user, an administrator of

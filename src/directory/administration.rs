@@ -3,7 +3,7 @@
 //! repeated.
 
 use super::record::{AccountRecord, DomainRecord, ServerRecord};
-use super::{Account, Directory, DirectoryFault, SETTINGS_BYTES_MAX, keys, replace, settings, unusable};
+use super::{Account, Directory, DirectoryFault, Holder, SETTINGS_BYTES_MAX, keys, replace, settings, unusable};
 use crate::auth::Credentials;
 use crate::model::{AccountName, DomainName};
 use crate::notation::{Dictionary, Form, Value};
@@ -88,8 +88,10 @@ impl Directory {
         let (revision, record) = self.expect_domain(name)?;
         // The roster is read before the accounts: one created after that changes it.
         let roster = self.store.read(&keys::roster(name))?;
-        if !self.store.scan(&keys::accounts(name), None, 1)?.is_empty() {
-            return Err(DirectoryFault::DomainNotEmpty(name.clone()));
+        for prefix in [keys::accounts(name), keys::groups(name), keys::forwarders(name)] {
+            if !self.store.scan(&prefix, None, 1)?.is_empty() {
+                return Err(DirectoryFault::DomainNotEmpty(name.clone()));
+            }
         }
         let mut change = Change::default();
         change.expect(keys::domain(name), Some(revision));
@@ -97,6 +99,9 @@ impl Directory {
         change.delete(keys::domain(name));
         change.delete(keys::roster(name));
         record.aliases.iter().for_each(|alias| change.delete(keys::domain_alias(alias)));
+        for (key, _) in self.store.scan(&keys::kept(&Holder::Domain(name.clone()), ""), None, usize::MAX)? {
+            change.delete(key);
+        }
         Ok(change.0)
     }
 
@@ -195,6 +200,8 @@ impl Directory {
         change.expect(keys::account(name), Some(account.revision));
         change.delete(keys::account(name));
         account.aliases().for_each(|alias| change.delete(keys::account_alias(alias)));
+        self.move_kept(&mut change, name, None)?;
+        self.carry_along(&mut change, name, None)?;
         Ok(change.0)
     }
 
@@ -267,8 +274,8 @@ impl Directory {
                 return Err(DirectoryFault::ForeignAlias(alias.clone()));
             }
             self.check_name_is_free(alias)?;
-            change.expect(keys::account(alias), None);
-            change.create(keys::account_alias(alias), name.local().into());
+            change.claim(alias);
+            change.put(keys::account_alias(alias), name.local().into());
         }
         let mut record = account.to_record(account.credentials.clone());
         record.aliases = aliases;
@@ -384,9 +391,12 @@ impl Directory {
     }
 
     pub(super) fn check_name_is_free(&self, name: &AccountName) -> Result<(), DirectoryFault> {
-        let is_taken =
-            self.store.read(&keys::account(name))?.is_some() || self.store.read(&keys::account_alias(name))?.is_some();
-        if is_taken { Err(DirectoryFault::NameTaken(name.clone())) } else { Ok(()) }
+        for key in keys::namesakes(name) {
+            if self.store.read(&key)?.is_some() {
+                return Err(DirectoryFault::NameTaken(name.clone()));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -405,6 +415,11 @@ impl Change {
 
     pub(super) fn delete(&mut self, key: Vec<u8>) {
         self.0.write.push(Write::Delete(key));
+    }
+
+    /// Expects that nothing is called `name`.
+    pub(super) fn claim(&mut self, name: &AccountName) {
+        keys::namesakes(name).into_iter().for_each(|key| self.expect(key, None));
     }
 
     pub(super) fn create(&mut self, key: Vec<u8>, image: Vec<u8>) {
@@ -440,8 +455,8 @@ impl Change {
         let created_at = credentials.changed_at;
         let aliases = Vec::new();
         let record = AccountRecord { created_at, password_revision: 1, aliases, credentials, rights, settings };
-        self.expect(keys::account_alias(name), None);
-        self.create(keys::account(name), record.encode());
+        self.claim(name);
+        self.put(keys::account(name), record.encode());
         self.put(keys::roster(name.domain()), Vec::new());
     }
 }

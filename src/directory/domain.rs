@@ -41,7 +41,7 @@ impl Directory {
         change.delete(keys::domain(name));
         change.delete(keys::roster(name));
         record.aliases.iter().for_each(|alias| change.delete(keys::domain_alias(alias)));
-        for (key, _) in self.objects(name)? {
+        for (key, _) in self.records_of(name)? {
             change.delete(key);
         }
         Ok(change.0)
@@ -71,7 +71,7 @@ impl Directory {
         for alias in &record.aliases {
             change.put(keys::domain_alias(alias), new.as_str().into());
         }
-        for (key, versioned) in self.objects(old)? {
+        for (key, versioned) in self.records_of(old)? {
             // Each record is moved as it was read, or not at all.
             change.expect(key.clone(), Some(versioned.revision));
             change.put(keys::moved(&key, old, new), versioned.bytes);
@@ -81,9 +81,9 @@ impl Directory {
     }
 
     /// The records of everything in a domain.
-    fn objects(&self, domain: &DomainName) -> Result<Vec<(Vec<u8>, Versioned)>, DirectoryFault> {
+    fn records_of(&self, domain: &DomainName) -> Result<Vec<(Vec<u8>, Versioned)>, DirectoryFault> {
         let mut objects = Vec::new();
-        for prefix in keys::objects(domain) {
+        for prefix in keys::all_of(domain) {
             let mut after = None;
             loop {
                 let page = self.store.scan(&prefix, after.as_deref(), PAGE)?;
@@ -98,11 +98,11 @@ impl Directory {
         Ok(objects)
     }
 
-    /// How many accounts and how many other names of accounts a domain has.
+    /// How many accounts, other names of accounts, and forwarders a domain has.
     ///
     /// # Errors
     /// [`ReadFault`] when the store fails.
-    pub fn count_objects(&self, domain: &DomainName) -> Result<(usize, usize), ReadFault> {
+    pub fn count_objects(&self, domain: &DomainName) -> Result<[usize; 3], ReadFault> {
         let count = |prefix: Vec<u8>| {
             let (mut count, mut after) = (0, None);
             loop {
@@ -112,7 +112,9 @@ impl Directory {
                 after = Some(last.clone());
             }
         };
-        Ok((count(keys::accounts(domain))?, count(keys::account_aliases(domain))?))
+        let prefixes = [keys::accounts(domain), keys::account_aliases(domain), keys::forwarders(domain)];
+        let [accounts, aliases, forwarders] = prefixes.map(count);
+        Ok([accounts?, aliases?, forwarders?])
     }
 
     /// Up to `count_max` other names of a domain's accounts in order, after the name `after`, each
@@ -165,15 +167,16 @@ impl Directory {
         for alias in &aliases {
             if old.domain() != new.domain() {
                 self.check_name_is_free(alias)?;
-                change.expect(keys::account(alias), None);
-                change.expect(keys::account_alias(alias), None);
+                change.claim(alias);
             }
             change.put(keys::account_alias(alias), new.local().into());
         }
         let record = AccountRecord { aliases, ..account.to_record(account.credentials.clone()) };
-        change.expect(keys::account_alias(new), None);
-        change.create(keys::account(new), record.encode());
+        change.claim(new);
+        change.put(keys::account(new), record.encode());
         change.put(keys::roster(new.domain()), Vec::new());
+        self.move_kept(&mut change, old, Some(new))?;
+        self.carry_along(&mut change, old, Some(new))?;
         Ok(change.0)
     }
 }

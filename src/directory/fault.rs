@@ -18,9 +18,11 @@ pub enum DirectoryFault {
     NoDomain(DomainName),
     /// There is no such account.
     NoAccount(AccountName),
+    /// There is no such group or forwarder.
+    NoObject,
     /// The name is that of a domain, or another name of one.
     DomainTaken(DomainName),
-    /// The name is that of an account, or another name of one.
+    /// The name is that of an account, a group or a forwarder, or another name of an account.
     NameTaken(AccountName),
     /// The alias is in another domain than its account.
     ForeignAlias(AccountName),
@@ -51,8 +53,9 @@ impl fmt::Display for DirectoryFault {
             Self::NotFounded => f.write_str("the store has not been set up: start the server once"),
             Self::NoDomain(domain) => write!(f, "there is no domain {domain}"),
             Self::NoAccount(account) => write!(f, "there is no account {account}"),
+            Self::NoObject => f.write_str("there is no such group or forwarder"),
             Self::DomainTaken(domain) => write!(f, "the name {domain} is that of a domain or a domain alias already"),
-            Self::NameTaken(name) => write!(f, "the name {name} is that of an account or an alias already"),
+            Self::NameTaken(name) => write!(f, "the name {name} is taken already"),
             Self::ForeignAlias(alias) => write!(f, "{alias} is not in the domain of its account"),
             Self::DomainNotEmpty(domain) => write!(f, "the domain {domain} has accounts: delete them first"),
             Self::DomainTooLarge { objects_max } => {

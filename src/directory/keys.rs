@@ -7,14 +7,20 @@
 //! S                     the server: its main domain and its defaults
 //! D domain              a domain
 //! d name                another name of a domain; holds the domain's name
-//! R domain              its roster, rewritten with every account that is created in it
+//! R domain              its roster, rewritten with everything that is added to it
 //! A domain NUL local    an account
 //! a domain NUL local    another name of an account in its domain; holds the account's local name
+//! G domain NUL local    a group
+//! F domain NUL local    a forwarder
+//! s name                something kept for the server
+//! k domain NUL name     something kept for a domain
+//! p domain NUL local NUL name   something kept for an account
 //! ```
 //!
 //! Names have no NUL and no capital letters, so keys order as names do. Nobody reads a roster: its
-//! revision alone tells whoever deletes a domain that an account was created after he looked.
+//! revision alone tells whoever deletes a domain that something was added after he looked.
 
+use super::Holder;
 use crate::model::{AccountName, DomainName};
 
 /// The server's record.
@@ -53,9 +59,49 @@ pub(super) fn account_alias(name: &AccountName) -> Vec<u8> {
     [&account_aliases(name.domain()), name.local().as_bytes()].concat()
 }
 
+/// The key of one letter and something of `domain`.
+fn of_domain(letter: &[u8], domain: &DomainName) -> Vec<u8> {
+    [letter, domain.as_str().as_bytes(), b"\0"].concat()
+}
+
+/// What the key of every group of `domain` begins with.
+pub(super) fn groups(domain: &DomainName) -> Vec<u8> {
+    of_domain(b"G", domain)
+}
+
+pub(super) fn group(name: &AccountName) -> Vec<u8> {
+    [&groups(name.domain()), name.local().as_bytes()].concat()
+}
+
+/// What the key of every forwarder of `domain` begins with.
+pub(super) fn forwarders(domain: &DomainName) -> Vec<u8> {
+    of_domain(b"F", domain)
+}
+
+pub(super) fn forwarder(name: &AccountName) -> Vec<u8> {
+    [&forwarders(name.domain()), name.local().as_bytes()].concat()
+}
+
+/// The keys of whatever can be called `name`; at most one of them exists.
+pub(super) fn namesakes(name: &AccountName) -> [Vec<u8>; 4] {
+    [account(name), account_alias(name), group(name), forwarder(name)]
+}
+
+/// The key of what `holder` has under `name`.
+pub(super) fn kept(holder: &Holder, name: &str) -> Vec<u8> {
+    match holder {
+        Holder::Server => [b"s", name.as_bytes()].concat(),
+        Holder::Domain(domain) => [&of_domain(b"k", domain), name.as_bytes()].concat(),
+        Holder::Account(account) => {
+            [&of_domain(b"p", account.domain()), account.local().as_bytes(), b"\0", name.as_bytes()].concat()
+        }
+    }
+}
+
 /// What the keys of everything in `domain` begin with.
-pub(super) fn objects(domain: &DomainName) -> [Vec<u8>; 2] {
-    [accounts(domain), account_aliases(domain)]
+pub(super) fn all_of(domain: &DomainName) -> [Vec<u8>; 6] {
+    let letters: [&[u8]; 6] = [b"A", b"a", b"G", b"F", b"k", b"p"];
+    letters.map(|letter| of_domain(letter, domain))
 }
 
 /// The key that what is under `key`, in the domain `old`, has in the domain `new`.

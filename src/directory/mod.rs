@@ -13,7 +13,9 @@ mod administration;
 mod domain;
 mod edit;
 mod fault;
+mod kept;
 mod keys;
+mod objects;
 mod record;
 mod settings;
 #[cfg(test)]
@@ -23,6 +25,8 @@ pub use account::Account;
 pub use administration::Scope;
 pub use edit::Edit;
 pub use fault::DirectoryFault;
+pub use kept::Holder;
+pub use objects::Kind;
 
 use self::record::{AccountRecord, DomainRecord, RecordFault, ServerRecord};
 use crate::auth::Credentials;

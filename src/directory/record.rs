@@ -4,6 +4,7 @@
 //! nested records have their length, four bytes, before them; a dictionary is its text in data
 //! notation, so that whatever setting a client sends can be kept.
 
+use super::{DirectoryFault, SETTINGS_BYTES_MAX};
 use crate::auth::{self, Credentials};
 use crate::model::{AccountName, DomainName};
 use crate::notation::{Dictionary, Form, Value};
@@ -129,6 +130,26 @@ impl AccountRecord {
         let settings = fields.dictionary()?;
         fields.close(Self { created_at, password_revision, aliases, credentials, rights, settings })
     }
+}
+
+/// A record that is one value.
+pub(super) fn encode_value(value: &Value) -> Result<Vec<u8>, DirectoryFault> {
+    let text = value.to_string();
+    if text.len() > SETTINGS_BYTES_MAX {
+        return Err(DirectoryFault::SettingsTooLong);
+    }
+    // What cannot be read back is not written.
+    Value::parse(text.as_bytes(), Form::Line).map_err(DirectoryFault::Settings)?;
+    let mut image = Image::new();
+    image.text(&text);
+    Ok(image.0)
+}
+
+/// The value that such a record is.
+pub(super) fn decode_value(image: &[u8]) -> Result<Value, RecordFault> {
+    let mut fields = Fields::open(image)?;
+    let value = Value::parse(fields.bytes()?, Form::Line).map_err(|_| RecordFault::Malformed)?;
+    fields.close(value)
 }
 
 /// A record being written.

@@ -440,3 +440,64 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_name_is_given_once_whatever_it_is_given_to() {
+    let world = World::furnished();
+    let new = name("new@main.example");
+    let empty = Value::Dictionary(Dictionary::new());
+    let changes = [
+        world.directory.create_account(&new, credentials(1), Dictionary::new()),
+        world.directory.create_object(Kind::Group, &new, &empty),
+        world.directory.create_object(Kind::Forwarder, &new, &Value::from("x@y")),
+        world.directory.set_aliases(&name("alice@main.example"), std::slice::from_ref(&new)),
+        world.directory.rename_account(&name("alice@main.example"), &new),
+    ];
+    let [first, others @ ..] = changes;
+    world.commit(first);
+    for other in others {
+        assert_eq!(world.outcome(other.unwrap()), Outcome::Conflict);
+    }
+    assert_eq!(
+        world.directory.create_object(Kind::Group, &new, &empty),
+        Err(DirectoryFault::NameTaken(new)),
+        "and afterwards"
+    );
+}
+
+#[test]
+fn nothing_is_kept_for_an_account_that_was_deleted_at_the_same_moment() {
+    let world = World::furnished();
+    let (alice, before) = (name("alice@main.example"), world.key_count());
+    let keep = || world.directory.keep(&Holder::Account(alice.clone()), "x", |_| Ok(Value::from("y")));
+    let delete = || world.directory.delete_account(&alice);
+    let (kept, deleted) = (keep().unwrap(), delete().unwrap());
+    world.commit(Ok(kept));
+    assert_eq!(world.outcome(deleted), Outcome::Conflict);
+    let (kept, deleted) = (keep().unwrap(), delete().unwrap());
+    world.commit(Ok(deleted));
+    assert_eq!(world.outcome(kept), Outcome::Conflict);
+    // The account, its other name; the roster was there before.
+    assert_eq!(world.key_count(), before - 2);
+}
+
+#[test]
+fn a_domain_leaves_nothing_behind() {
+    let world = World::furnished();
+    let (old, new) = (domain("other.example"), domain("new.example"));
+    let group = Value::Dictionary(Dictionary::new());
+    world.commit(world.directory.create_object(Kind::Group, &name("g@other.example"), &group));
+    world.commit(world.directory.create_object(Kind::Forwarder, &name("f@other.example"), &Value::from("x@y")));
+    for holder in [Holder::Domain(old.clone()), Holder::Account(name("bob@other.example"))] {
+        world.commit(world.directory.keep(&holder, "x", |_| Ok(Value::from("y"))));
+    }
+    let stale = world.directory.delete_domain_with_all(&old).unwrap();
+    let count = world.key_count();
+    world.commit(world.directory.rename_domain(&old, &new));
+    assert_eq!(world.key_count(), count, "everything has moved");
+    assert_eq!(world.outcome(stale), Outcome::Conflict);
+    assert_eq!(world.directory.kept(&Holder::Account(name("bob@new.example")), "x"), Ok(Some(Value::from("y"))));
+    world.commit(world.directory.delete_domain_with_all(&new));
+    let rest = world.store.scan(b"", None, usize::MAX).unwrap();
+    assert!(rest.iter().all(|(key, _)| !key.windows(3).any(|part| part == b"new")), "{rest:?}");
+}

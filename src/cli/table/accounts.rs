@@ -2,8 +2,9 @@
 
 use super::Shape::{Array, Dictionary, Nothing, Object, Text};
 use super::{Row, row};
-use crate::cli::accounts;
+use crate::cli::kept::Whose;
 use crate::cli::right::{DA_ANY, USERS, administers};
+use crate::cli::{accounts, kept};
 
 /// The rows.
 pub(super) const ROWS: &[Row] = &[
@@ -157,14 +158,16 @@ pub(super) const ROWS: &[Row] = &[
     )
     .by(accounts::info),
     row("GETACCOUNTPREFS", "accountName", DA_ANY.or_self(), Dictionary, "show an account's preferences")
-        .also(&["GETWEBUSER", "GTWUSR"]),
+        .also(&["GETWEBUSER", "GTWUSR"])
+        .keeps(Whose::Account, kept::PREFERENCES, kept::show),
     row(
         "UPDATEACCOUNTPREFS",
         "accountName prefsDict",
         administers("WebUserSettings").or_self(),
         Nothing,
         "change an account's preferences",
-    ),
+    )
+    .keeps(Whose::Account, kept::PREFERENCES, kept::update),
     row(
         "SETACCOUNTPREFS",
         "accountName prefsDict",
@@ -172,7 +175,8 @@ pub(super) const ROWS: &[Row] = &[
         Nothing,
         "replace an account's preferences",
     )
-    .also(&["SETWEBUSER", "STWUSR"]),
+    .also(&["SETWEBUSER", "STWUSR"])
+    .keeps(Whose::Account, kept::PREFERENCES, kept::replace),
     row(
         "GETACCOUNTEFFECTIVEPREFS",
         "accountName",
@@ -180,7 +184,8 @@ pub(super) const ROWS: &[Row] = &[
         Dictionary,
         "show an account's preferences in force",
     )
-    .also(&["GETEFFECTIVEWEBUSER"]),
+    .also(&["GETEFFECTIVEWEBUSER"])
+    .partly_by(kept::effective_preferences),
     row("KILLACCOUNTSESSIONS", "accountName", DA_ANY, Nothing, "end all sessions of an account"),
     row(
         "GETACCOUNTACL",
@@ -188,21 +193,24 @@ pub(super) const ROWS: &[Row] = &[
         administers("CanImpersonate").or_self(),
         Dictionary,
         "show an account's access list",
-    ),
+    )
+    .keeps(Whose::Account, kept::ACCESS_LIST, kept::show),
     row(
         "SETACCOUNTACL",
         "accountName [AUTH authAccount] aclDict",
         administers("CanImpersonate").or_self(),
         Nothing,
         "replace an account's access list",
-    ),
+    )
+    .keeps(Whose::Account, kept::ACCESS_LIST, kept::set_access_list),
     row(
         "GETACCOUNTACLRIGHTS",
         "accountName AUTH authAccount",
         administers("CanImpersonate").or_self(),
         Text,
         "show an account's rights by an access list",
-    ),
+    )
+    .partly_by(kept::access_rights),
     row("SETACCOUNTSETTINGS", "accountName settingsDict", USERS, Nothing, "replace an account's settings")
         .by(accounts::set_settings),
     row("GETACCOUNTLOCATION", "accountName", USERS, Text, "show an account's place in storage"),

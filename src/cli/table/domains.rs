@@ -2,8 +2,9 @@
 
 use super::Shape::{Array, Dictionary, Nothing, Text};
 use super::{Row, row};
+use crate::cli::kept::Whose;
 use crate::cli::right::{DA_ANY, USERS, administers};
-use crate::cli::{domains, general, objects};
+use crate::cli::{domains, general, kept, objects};
 
 /// The rows.
 pub(super) const ROWS: &[Row] = &[
@@ -33,10 +34,16 @@ pub(super) const ROWS: &[Row] = &[
     row("UPDATECLUSTERACCOUNTDEFAULTS", "settingsDict", USERS, Nothing, "change the cluster's defaults for accounts"),
     row("SETCLUSTERACCOUNTDEFAULTS", "settingsDict", USERS, Nothing, "replace the cluster's defaults for accounts"),
     row("GETSERVERACCOUNTPREFS", "", USERS, Dictionary, "show the server's preferences for accounts")
-        .also(&["GETSERVERWEBUSERDEFAULTS"]),
-    row("UPDATESERVERACCOUNTPREFS", "prefsDict", USERS, Nothing, "change the server's preferences for accounts"),
+        .also(&["GETSERVERWEBUSERDEFAULTS"])
+        .keeps(Whose::Server, kept::PREFERENCES, kept::show),
+    row("UPDATESERVERACCOUNTPREFS", "prefsDict", USERS, Nothing, "change the server's preferences for accounts").keeps(
+        Whose::Server,
+        kept::PREFERENCES,
+        kept::update,
+    ),
     row("SETSERVERACCOUNTPREFS", "prefsDict", USERS, Nothing, "replace the server's preferences for accounts")
-        .also(&["SETSERVERWEBUSERDEFAULTS"]),
+        .also(&["SETSERVERWEBUSERDEFAULTS"])
+        .keeps(Whose::Server, kept::PREFERENCES, kept::replace),
     row("GETCLUSTERACCOUNTPREFS", "", USERS, Dictionary, "show the cluster's preferences for accounts")
         .also(&["GETCLUSTERWEBUSERDEFAULTS"]),
     row("UPDATECLUSTERACCOUNTPREFS", "prefsDict", USERS, Nothing, "change the cluster's preferences for accounts"),
@@ -54,8 +61,16 @@ pub(super) const ROWS: &[Row] = &[
     row("RELOADDIRECTORYDOMAINS", "", USERS, Nothing, "look for new domains in the Directory"),
     row("LISTSERVERTELNUMS", "[FILTER substring] limit", USERS, Dictionary, "list the server's telephone numbers"),
     row("LISTCLUSTERTELNUMS", "[FILTER substring] limit", USERS, Dictionary, "list the cluster's telephone numbers"),
-    row("GETSERVERTRUSTEDCERTS", "", USERS, Array, "show the server's trusted certificates"),
-    row("SETSERVERTRUSTEDCERTS", "certArray", USERS, Nothing, "replace the server's trusted certificates"),
+    row("GETSERVERTRUSTEDCERTS", "", USERS, Array, "show the server's trusted certificates").keeps(
+        Whose::Server,
+        "TrustedCertificates",
+        kept::show,
+    ),
+    row("SETSERVERTRUSTEDCERTS", "certArray", USERS, Nothing, "replace the server's trusted certificates").keeps(
+        Whose::Server,
+        "TrustedCertificates",
+        kept::replace,
+    ),
     row("GETCLUSTERTRUSTEDCERTS", "", USERS, Array, "show the cluster's trusted certificates"),
     row("SETCLUSTERTRUSTEDCERTS", "certArray", USERS, Nothing, "replace the cluster's trusted certificates"),
     row("GETDIRECTORYINTEGRATION", "", USERS, Dictionary, "show the server's directory integration"),
@@ -87,7 +102,8 @@ pub(super) const ROWS: &[Row] = &[
     .also(&["UPDACNDFL"])
     .by(domains::update_account_defaults),
     row("GETACCOUNTDEFAULTPREFS", "[domainName]", DA_ANY, Dictionary, "show a domain's preferences for accounts")
-        .also(&["GETWEBUSERDEFAULTS", "GTWUSRDFL"]),
+        .also(&["GETWEBUSERDEFAULTS", "GTWUSRDFL"])
+        .keeps(Whose::Domain, kept::PREFERENCES, kept::show),
     row(
         "UPDATEACCOUNTDEFAULTPREFS",
         "[domainName] prefsDict",
@@ -95,7 +111,8 @@ pub(super) const ROWS: &[Row] = &[
         Nothing,
         "change a domain's preferences for accounts",
     )
-    .also(&["UPDATEWEBUSERDEFAULTS"]),
+    .also(&["UPDATEWEBUSERDEFAULTS"])
+    .keeps(Whose::Domain, kept::PREFERENCES, kept::update),
     row(
         "SETACCOUNTDEFAULTPREFS",
         "[domainName] prefsDict",
@@ -103,7 +120,8 @@ pub(super) const ROWS: &[Row] = &[
         Nothing,
         "replace a domain's preferences for accounts",
     )
-    .also(&["SETWEBUSERDEFAULTS", "STWUSRDFL"]),
+    .also(&["SETWEBUSERDEFAULTS", "STWUSRDFL"])
+    .keeps(Whose::Domain, kept::PREFERENCES, kept::replace),
     row("GETACCOUNTTEMPLATE", "[domainName]", DA_ANY, Dictionary, "show what a domain's new accounts begin with")
         .also(&["GTACNTMP"])
         .by(domains::template),

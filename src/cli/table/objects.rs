@@ -2,40 +2,48 @@
 
 use super::Shape::{Array, Dictionary, Nothing, Text};
 use super::{Row, row};
+use crate::cli::groups;
 use crate::cli::right::{DA_ANY, administers};
 
 /// The rows.
 pub(super) const ROWS: &[Row] = &[
-    row("LISTGROUPS", "[domainName]", DA_ANY, Array, "list a domain's groups"),
-    row("CREATEGROUP", "groupName [settingsDict]", administers("CanCreateGroups"), Nothing, "create a group"),
-    row("RENAMEGROUP", "groupName INTO newName", administers("CanCreateGroups"), Nothing, "give a group another name"),
-    row("DELETEGROUP", "groupName", administers("CanCreateGroups"), Nothing, "delete a group"),
-    row("GETGROUP", "groupName", DA_ANY, Dictionary, "show the settings and members of a group"),
+    row("LISTGROUPS", "[domainName]", DA_ANY, Array, "list a domain's groups").by(groups::list),
+    row("CREATEGROUP", "groupName [settingsDict]", administers("CanCreateGroups"), Nothing, "create a group")
+        .by(groups::create),
+    row("RENAMEGROUP", "groupName INTO newName", administers("CanCreateGroups"), Nothing, "give a group another name")
+        .by(groups::rename),
+    row("DELETEGROUP", "groupName", administers("CanCreateGroups"), Nothing, "delete a group").by(groups::delete),
+    row("GETGROUP", "groupName", DA_ANY, Dictionary, "show the settings and members of a group").by(groups::show),
     row(
         "SETGROUP",
         "groupName settingsDict",
         administers("CanCreateGroups"),
         Nothing,
         "replace the settings and members of a group",
-    ),
-    row("LISTFORWARDERS", "[domainName]", DA_ANY, Array, "list a domain's forwarders"),
+    )
+    .by(groups::set),
+    row("LISTFORWARDERS", "[domainName]", DA_ANY, Array, "list a domain's forwarders").by(groups::list_forwarders),
     row(
         "CREATEFORWARDER",
         "forwarderName TO address",
         administers("CanCreateForwarders"),
         Nothing,
         "create a forwarder",
-    ),
+    )
+    .by(groups::create_forwarder),
     row(
         "RENAMEFORWARDER",
         "forwarderName INTO newName",
         administers("CanCreateForwarders"),
         Nothing,
         "give a forwarder another name",
-    ),
-    row("DELETEFORWARDER", "forwarderName", administers("CanCreateForwarders"), Nothing, "delete a forwarder"),
-    row("GETFORWARDER", "forwarderName", DA_ANY, Text, "show where a forwarder leads"),
-    row("FINDFORWARDERS", "domainName TO address", DA_ANY, Array, "list the forwarders that lead to an address"),
+    )
+    .by(groups::rename_forwarder),
+    row("DELETEFORWARDER", "forwarderName", administers("CanCreateForwarders"), Nothing, "delete a forwarder")
+        .by(groups::delete_forwarder),
+    row("GETFORWARDER", "forwarderName", DA_ANY, Text, "show where a forwarder leads").by(groups::show_forwarder),
+    row("FINDFORWARDERS", "domainName TO address", DA_ANY, Array, "list the forwarders that lead to an address")
+        .by(groups::find_forwarders),
     row("LISTDOMAINNAMEDTASKS", "[domainName]", DA_ANY, Dictionary, "list a domain's named tasks"),
     row("LISTACCOUNTNAMEDTASKS", "accountName", DA_ANY, Dictionary, "list an account's named tasks"),
     row(

@@ -57,7 +57,7 @@ pub(super) const ROWS: &[Row] = &[
     row("SETLOGALL", "switch", MONITOR, Nothing, "log everything or not"),
     row("DUMPALLOBJECTS", "", MONITOR, Nothing, "dump all objects to the log of the system"),
     row("TESTLOOP", "seconds", MONITOR, Number, "measure the speed of a loop"),
-    row("SETTRACE", "what switch", MONITOR, Nothing, "trace file operations or not"),
+    row("SETTRACE", "what switch", MONITOR, Nothing, "trace file operations or not").partly_by(general::nothing),
     row("WRITELOG", "level text", MONITOR, Nothing, "write a line to the log"),
     row("RELEASESMTPQUEUE", "queueName", MONITOR, Nothing, "release a queue"),
     row("REJECTQUEUEMESSAGE", "messageID [REPORT text] [NONDN]", MONITOR, Nothing, "reject a message"),

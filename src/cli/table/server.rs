@@ -2,7 +2,9 @@
 
 use super::Shape::{Array, Dictionary, Nothing, Text};
 use super::{Row, row};
+use crate::cli::kept::Whose;
 use crate::cli::right::{MASTER, SETTINGS, SETTINGS_OR_USERS};
+use crate::cli::{general, kept};
 
 /// The rows.
 pub(super) const ROWS: &[Row] = &[
@@ -16,17 +18,38 @@ pub(super) const ROWS: &[Row] = &[
     row("SETSIGNALSETTINGS", "settingsDict", SETTINGS, Nothing, "replace the signal settings"),
     row("GETMEDIASERVERSETTINGS", "", SETTINGS, Dictionary, "show the media server settings"),
     row("SETMEDIASERVERSETTINGS", "settingsDict", SETTINGS, Nothing, "replace the media server settings"),
-    row("GETSESSIONSETTINGS", "", SETTINGS, Dictionary, "show the session settings"),
-    row("SETSESSIONSETTINGS", "settingsDict", SETTINGS, Nothing, "replace the session settings"),
+    row("GETSESSIONSETTINGS", "", SETTINGS, Dictionary, "show the session settings").keeps(
+        Whose::Server,
+        "Session",
+        kept::show,
+    ),
+    row("SETSESSIONSETTINGS", "settingsDict", SETTINGS, Nothing, "replace the session settings").keeps(
+        Whose::Server,
+        "Session",
+        kept::replace,
+    ),
     row("GETCLUSTERSETTINGS", "", SETTINGS, Dictionary, "show the cluster settings"),
     row("SETCLUSTERSETTINGS", "settingsDict", SETTINGS, Nothing, "replace the cluster settings"),
     row("GETLOGSETTINGS", "", SETTINGS, Dictionary, "show the log settings"),
     row("UPDATELOGSETTINGS", "settingsDict", SETTINGS, Nothing, "change the log settings"),
-    row("GETNETWORK", "", SETTINGS, Dictionary, "show the server's network settings").also(&["GETPROTECTION"]),
+    row("GETNETWORK", "", SETTINGS, Dictionary, "show the server's network settings").also(&["GETPROTECTION"]).keeps(
+        Whose::Server,
+        "Network",
+        kept::show,
+    ),
     row("SETNETWORK", "settingsDict", SETTINGS, Nothing, "replace the server's network settings")
-        .also(&["SETPROTECTION"]),
-    row("GETDNRSETTINGS", "", SETTINGS, Dictionary, "show the DNS resolver settings"),
-    row("SETDNRSETTINGS", "settingsDict", SETTINGS, Nothing, "replace the DNS resolver settings"),
+        .also(&["SETPROTECTION"])
+        .keeps(Whose::Server, "Network", kept::replace),
+    row("GETDNRSETTINGS", "", SETTINGS, Dictionary, "show the DNS resolver settings").keeps(
+        Whose::Server,
+        "Resolver",
+        kept::show,
+    ),
+    row("SETDNRSETTINGS", "settingsDict", SETTINGS, Nothing, "replace the DNS resolver settings").keeps(
+        Whose::Server,
+        "Resolver",
+        kept::replace,
+    ),
     row("GETBANNED", "", SETTINGS, Dictionary, "show the banned texts"),
     row("SETBANNED", "settingsDict", SETTINGS, Nothing, "replace the banned texts"),
     row("GETCLUSTERNETWORK", "", SETTINGS, Dictionary, "show the cluster's network settings")
@@ -55,9 +78,14 @@ pub(super) const ROWS: &[Row] = &[
     row("SETCLUSTERROUTERSETTINGS", "settingsDict", SETTINGS, Nothing, "replace the cluster's router settings"),
     row("GETSERVERSETTINGS", "", SETTINGS, Dictionary, "show the server's settings"),
     row("UPDATESERVERSETTINGS", "settingsDict", SETTINGS, Nothing, "change the server's settings"),
-    row("REFRESHOSDATA", "", SETTINGS, Nothing, "read addresses and resolvers from the system again"),
-    row("GETLANIPS", "", SETTINGS, Text, "show the server's LAN addresses"),
-    row("SETLANIPS", "text", SETTINGS, Nothing, "replace the server's LAN addresses"),
+    row("REFRESHOSDATA", "", SETTINGS, Nothing, "read addresses and resolvers from the system again")
+        .partly_by(general::nothing),
+    row("GETLANIPS", "", SETTINGS, Text, "show the server's LAN addresses").keeps(Whose::Server, "LanIPs", kept::show),
+    row("SETLANIPS", "text", SETTINGS, Nothing, "replace the server's LAN addresses").keeps(
+        Whose::Server,
+        "LanIPs",
+        kept::replace,
+    ),
     row("GETCLUSTERLANIPS", "", SETTINGS, Text, "show the cluster's LAN addresses"),
     row("SETCLUSTERLANIPS", "text", SETTINGS, Nothing, "replace the cluster's LAN addresses"),
     row("GETCLIENTIPS", "", SETTINGS, Text, "show the server's client addresses"),
@@ -72,12 +100,28 @@ pub(super) const ROWS: &[Row] = &[
     row("SETWHITEHOLEIPS", "text", SETTINGS, Nothing, "replace the server's unblacklistable addresses"),
     row("GETCLUSTERWHITEHOLEIPS", "", SETTINGS, Text, "show the cluster's unblacklistable addresses"),
     row("SETCLUSTERWHITEHOLEIPS", "text", SETTINGS, Nothing, "replace the cluster's unblacklistable addresses"),
-    row("GETNATEDIPS", "", SETTINGS, Text, "show the server's NATed addresses"),
-    row("SETNATEDIPS", "text", SETTINGS, Nothing, "replace the server's NATed addresses"),
+    row("GETNATEDIPS", "", SETTINGS, Text, "show the server's NATed addresses").keeps(
+        Whose::Server,
+        "NatedIPs",
+        kept::show,
+    ),
+    row("SETNATEDIPS", "text", SETTINGS, Nothing, "replace the server's NATed addresses").keeps(
+        Whose::Server,
+        "NatedIPs",
+        kept::replace,
+    ),
     row("GETCLUSTERNATEDIPS", "", SETTINGS, Text, "show the cluster's NATed addresses"),
     row("SETCLUSTERNATEDIPS", "text", SETTINGS, Nothing, "replace the cluster's NATed addresses"),
-    row("GETNATSITEIPS", "", SETTINGS, Text, "show the server's NAT site addresses"),
-    row("SETNATSITEIPS", "text", SETTINGS, Nothing, "replace the server's NAT site addresses"),
+    row("GETNATSITEIPS", "", SETTINGS, Text, "show the server's NAT site addresses").keeps(
+        Whose::Server,
+        "NatSiteIPs",
+        kept::show,
+    ),
+    row("SETNATSITEIPS", "text", SETTINGS, Nothing, "replace the server's NAT site addresses").keeps(
+        Whose::Server,
+        "NatSiteIPs",
+        kept::replace,
+    ),
     row("GETCLUSTERNATSITEIPS", "", SETTINGS, Text, "show the cluster's NAT site addresses"),
     row("SETCLUSTERNATSITEIPS", "text", SETTINGS, Nothing, "replace the cluster's NAT site addresses"),
     row("GETDEBUGIPS", "", SETTINGS, Text, "show the server's debug addresses"),

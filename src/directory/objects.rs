@@ -1,0 +1,195 @@
+//! Groups and forwarders: what else a domain has beside its accounts.
+
+use super::administration::{Change, Changed};
+use super::record::{decode_value, encode_value};
+use super::{Directory, DirectoryFault, keys, unusable};
+use crate::model::{AccountName, DomainName};
+use crate::notation::{Dictionary, Value};
+use crate::store::{ReadFault, Revision, Versioned};
+
+/// What kind of object a name is that of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A dictionary of settings, `Members` among them.
+    Group,
+    /// The address that it leads to.
+    Forwarder,
+}
+
+/// The key under which a group has the array of its members' names.
+const MEMBERS: &str = "Members";
+
+/// Objects read at a time.
+const PAGE: usize = 1024;
+
+impl Kind {
+    fn key(self, name: &AccountName) -> Vec<u8> {
+        match self {
+            Self::Group => keys::group(name),
+            Self::Forwarder => keys::forwarder(name),
+        }
+    }
+
+    fn prefix(self, domain: &DomainName) -> Vec<u8> {
+        match self {
+            Self::Group => keys::groups(domain),
+            Self::Forwarder => keys::forwarders(domain),
+        }
+    }
+}
+
+impl Directory {
+    /// The object of that kind and name.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn object(&self, kind: Kind, name: &AccountName) -> Result<Option<Value>, ReadFault> {
+        Ok(self.read_object(kind, name)?.map(|(_, value)| value))
+    }
+
+    /// Up to `count_max` objects of a domain in order, after the name `after`.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::Read`].
+    pub fn objects(
+        &self,
+        kind: Kind,
+        domain: &DomainName,
+        after: Option<&AccountName>,
+        count_max: usize,
+    ) -> Result<Vec<(AccountName, Value)>, DirectoryFault> {
+        self.expect_domain(domain)?;
+        let prefix = kind.prefix(domain);
+        let page = self.store.scan(&prefix, after.map(|name| kind.key(name)).as_deref(), count_max)?;
+        let object = |(key, record): &(Vec<u8>, Versioned)| {
+            let local = std::str::from_utf8(&key[prefix.len()..]).ok();
+            let name = local.and_then(|local| AccountName::new(local, domain.clone()).ok());
+            let name = name.ok_or_else(|| super::administration::bad_key(key))?;
+            let value = decode_value(&record.bytes).map_err(|fault| unusable(&name.to_string(), fault))?;
+            Ok((name, value))
+        };
+        page.iter().map(object).collect::<Result<_, ReadFault>>().map_err(DirectoryFault::Read)
+    }
+
+    /// What to commit to create an object.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::NameTaken`], the faults of the value,
+    /// [`DirectoryFault::Read`].
+    pub fn create_object(&self, kind: Kind, name: &AccountName, value: &Value) -> Changed {
+        let image = encode_value(value)?;
+        let (revision, _) = self.expect_domain(name.domain())?;
+        self.check_name_is_free(name)?;
+        let mut change = Change::default();
+        change.expect(keys::domain(name.domain()), Some(revision));
+        change.claim(name);
+        change.put(kind.key(name), image);
+        change.put(keys::roster(name.domain()), Vec::new());
+        Ok(change.0)
+    }
+
+    /// What to commit to let an object be `value`.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoObject`], the faults of the value, [`DirectoryFault::Read`].
+    pub fn set_object(&self, kind: Kind, name: &AccountName, value: &Value) -> Changed {
+        let (revision, _) = self.expect_object(kind, name)?;
+        let mut change = Change::default();
+        change.replace(kind.key(name), revision, encode_value(value)?);
+        Ok(change.0)
+    }
+
+    /// What to commit to give an object another name; groups that have it as a member know it by
+    /// the new one then.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoObject`], [`DirectoryFault::NoDomain`],
+    /// [`DirectoryFault::NameTaken`], [`DirectoryFault::Read`].
+    pub fn rename_object(&self, kind: Kind, old: &AccountName, new: &AccountName) -> Changed {
+        let (revision, value) = self.expect_object(kind, old)?;
+        let (domain_revision, _) = self.expect_domain(new.domain())?;
+        self.check_name_is_free(new)?;
+        let mut change = Change::default();
+        change.expect(keys::domain(new.domain()), Some(domain_revision));
+        change.expect(kind.key(old), Some(revision));
+        change.delete(kind.key(old));
+        change.claim(new);
+        change.put(kind.key(new), encode_value(&value)?);
+        change.put(keys::roster(new.domain()), Vec::new());
+        self.carry_along(&mut change, old, Some(new))?;
+        Ok(change.0)
+    }
+
+    /// What to commit to delete an object; it is then a member of no group.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoObject`], [`DirectoryFault::Read`].
+    pub fn delete_object(&self, kind: Kind, name: &AccountName) -> Changed {
+        let (revision, _) = self.expect_object(kind, name)?;
+        let mut change = Change::default();
+        change.expect(kind.key(name), Some(revision));
+        change.delete(kind.key(name));
+        self.carry_along(&mut change, name, None)?;
+        Ok(change.0)
+    }
+
+    /// Adds to `change` what a new name of `old`, or its end, means for the groups and forwarders
+    /// of its domain. Those that `change` itself deletes are not looked at again.
+    pub(super) fn carry_along(
+        &self,
+        change: &mut Change,
+        old: &AccountName,
+        new: Option<&AccountName>,
+    ) -> Result<(), DirectoryFault> {
+        for kind in [Kind::Group, Kind::Forwarder] {
+            let mut last: Option<AccountName> = None;
+            loop {
+                let page = self.objects(kind, old.domain(), last.as_ref(), PAGE)?;
+                let Some((end, _)) = page.last() else { break };
+                last = Some(end.clone());
+                for (name, value) in page.iter().filter(|(name, _)| name != old) {
+                    let Some(value) = without(kind, value, old, new) else { continue };
+                    let (revision, _) = self.expect_object(kind, name)?;
+                    change.replace(kind.key(name), revision, encode_value(&value)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_object(&self, kind: Kind, name: &AccountName) -> Result<Option<(Revision, Value)>, ReadFault> {
+        let Some(image) = self.store.read(&kind.key(name))? else { return Ok(None) };
+        let value = decode_value(&image.bytes).map_err(|fault| unusable(&name.to_string(), fault))?;
+        Ok(Some((image.revision, value)))
+    }
+
+    fn expect_object(&self, kind: Kind, name: &AccountName) -> Result<(Revision, Value), DirectoryFault> {
+        self.read_object(kind, name)?.ok_or(DirectoryFault::NoObject)
+    }
+}
+
+/// `value` with the name `new` wherever it has `old`, or, of a group, without `old`. `None`: it
+/// does not have it, or is a forwarder that shall lead nowhere else.
+fn without(kind: Kind, value: &Value, old: &AccountName, new: Option<&AccountName>) -> Option<Value> {
+    let full = old.to_string();
+    let is_old = |value: &Value| {
+        value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(old.local()) || text.eq_ignore_ascii_case(&full))
+    };
+    // Within the domain names are bare, as administrators write them.
+    let renamed = new.map(|new| if new.domain() == old.domain() { new.local().to_owned() } else { new.to_string() });
+    let renamed = renamed.map(|name| Value::from(name.as_str()));
+    match (kind, value) {
+        (Kind::Group, Value::Dictionary(group)) => {
+            let Some(Value::Array(members)) = group.get(MEMBERS) else { return None };
+            if !members.iter().any(is_old) {
+                return None;
+            }
+            let members = members.iter().filter_map(|it| if is_old(it) { renamed.clone() } else { Some(it.clone()) });
+            let mut group: Dictionary = group.clone();
+            group.insert(MEMBERS, Value::Array(members.collect()));
+            Some(Value::Dictionary(group))
+        }
+        (Kind::Forwarder, address) if is_old(address) => renamed,
+        (Kind::Group | Kind::Forwarder, _) => None,
+    }
+}
