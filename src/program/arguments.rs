@@ -83,6 +83,15 @@ Examples:
   keyturn doctor
   keyturn doctor --config /etc/keyturn.toml --data /var/lib/keyturn";
 
+const CALIBRATE_EXAMPLES: &str = "\
+The hashes cost what [argon2id] in the configuration says. A change takes two: one to verify the old
+password, one for the new. Stop the server first, or both are slow.
+
+Examples:
+  keyturn calibrate
+  keyturn calibrate --changes-per-second 500 --latency 20
+  keyturn calibrate --json";
+
 const PRINT_EXAMPLES: &str = "\
 Examples:
   keyturn print config > /etc/keyturn.toml
@@ -147,12 +156,35 @@ pub(crate) enum Command {
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor,
 
+    /// Measure how fast this machine hashes passwords, and what it takes to be fast enough
+    #[command(after_help = CALIBRATE_EXAMPLES)]
+    Calibrate(CalibrateArguments),
+
     /// Print the files that go with the program
     #[command(after_help = PRINT_EXAMPLES)]
     Print {
         #[command(subcommand)]
         what: PrintCommand,
     },
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct CalibrateArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How often each kernel is measured
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) rounds: u8,
+
+    /// Say what so many password changes a second need
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) changes_per_second: Option<u32>,
+
+    /// What a change may take when nothing waits before it, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 25, requires = "changes_per_second")]
+    pub(crate) latency: u32,
 }
 
 #[derive(Debug, Subcommand)]
