@@ -94,7 +94,7 @@ enum Process {
 impl Contender {
     /// Starts all three: ours first.
     fn start_all() -> io::Result<[Self; 3]> {
-        let server = Server::start(&[SERVER_CPU], 1)?;
+        let server = Server::start(&[SERVER_CPU], 1, baseline::COST)?;
         let ours = Self {
             name: "keyturn",
             protocol: "keyturn",

@@ -125,7 +125,7 @@ fn main() -> io::Result<()> {
     let patience = machine::argument("--patience", 10.0);
     let cpus: Vec<usize> = (0..std::thread::available_parallelism()?.get()).collect();
     let generator = Generator::build(&cpus)?;
-    let server = Server::start(&cpus, CLIENTS + 1)?;
+    let server = Server::start(&cpus, CLIENTS + 1, Argon2idCost::default())?;
     let mut found = Vec::new();
     for round in 1..=tries {
         machine::await_quiet(patience)?;

@@ -36,7 +36,7 @@ fn printed(output: &Output) -> String {
 fn the_first_start_tells_the_postmasters_password_once_and_it_works() {
     let home = Home::new("communigate", FAST);
     let mut program = home.serve();
-    let line = program.await_line("password of postmaster");
+    let line = program.await_line("password:");
     let password = line.split_whitespace().last().unwrap();
     assert!(logs_in(&home, "postmaster", password), "'{password}' of:\n{line}");
     assert_eq!(program.said().matches(password).count(), 1, "{}", program.said());

@@ -119,3 +119,28 @@ fn what_is_sent_behind_a_change_under_way_waits_in_the_clients_buffers() {
     let start = "300 please send the PASS\r\n200 login OK, proceed\r\n200 Password updated\r\n200 OK\r\n";
     assert!(heard.starts_with(start), "{heard}");
 }
+
+/// A refused session was shut down by an operation that the kernel carried out late, on a worker
+/// thread: by the number of a descriptor which meanwhile belonged to the next connection. That
+/// client's PASS was never answered.
+#[test]
+fn the_end_of_a_session_does_not_touch_the_one_that_follows() {
+    let mut world = World::new(Vec::new());
+    world.account("alice", b"blue harbor 42", "{}");
+    world.listen_as("poppassd", None);
+    let address = world.address();
+    let visit = |lines: &[&str]| {
+        let mut client = Client::connect(address);
+        lines.iter().fold(client.line(), |_, line| client.ask(line))
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    assert_eq!(visit(&["PASS blue harbor 42"]), "500 please send USER first");
+                    assert_eq!(visit(&["USER alice", "PASS blue harbor 42"]), "200 Your new password please.");
+                }
+            });
+        }
+    });
+}

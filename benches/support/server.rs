@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use keyturn::model::Argon2idCost;
 use tempfile::TempDir;
 
 use crate::process::{Running, spawn_on};
@@ -27,8 +28,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on `cpus` with accounts `u0` to `u<accounts - 1>`.
-    pub(crate) fn start(cpus: &[usize], accounts: usize) -> io::Result<Self> {
+    /// Starts a server on `cpus` with accounts `u0` to `u<accounts - 1>`, whose passwords cost `cost`.
+    pub(crate) fn start(cpus: &[usize], accounts: usize, cost: Argon2idCost) -> io::Result<Self> {
         let data = tempfile::tempdir()?;
         let store = data.path().join("store");
         let config = data.path().join("keyturn.toml");
@@ -37,8 +38,11 @@ impl Server {
             &config,
             format!(
                 "main_domain = \"{DOMAIN}\"\nshards = {}\nchannels = {CHANNELS}\nlogin_seconds = 600\n\
-                 [[listener]]\naddress = \"{address}\"\n",
+                 [argon2id]\nm_kib = {}\nt = {}\np = {}\n[[listener]]\naddress = \"{address}\"\n",
                 cpus.len(),
+                cost.m_kib,
+                cost.t,
+                cost.p,
             ),
         )?;
         for index in 0..accounts {

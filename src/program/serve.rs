@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use keyturn::auth::Recognizer;
+use keyturn::auth::argon2id::{Selection, selection};
 use keyturn::config::Config;
 use keyturn::model::Clock;
 use keyturn::service::{Service, ServiceSettings};
@@ -57,6 +58,7 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
         queue_length_max: config.live.queue_length_max,
         password_bytes_min: config.live.password_bytes_min,
     };
+    tell_kernel(settings.workers);
     let service = Service::start(data.directory.clone(), Arc::clone(&data.store), Recognizer::new(), settings);
     let clock = Clock::new();
     let server = match Server::start(config, &service, &clock) {
@@ -86,6 +88,17 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
     });
     event!(target: "SYSTEM", MAJOR, "keyturn has stopped");
     Ok(())
+}
+
+/// Says what makes the hashes; a kernel that this processor could run and that makes wrong ones is
+/// a fault worth knowing.
+fn tell_kernel(workers: usize) {
+    let Selection { kernel, failed } = selection();
+    for failed in failed {
+        let failed = failed.as_str();
+        event!(target: "SYSTEM", FAILURE, "the {failed} kernel makes wrong hashes on this processor and is not used");
+    }
+    event!(target: "SYSTEM", MAJOR, "hashing with the {} kernel in {workers} threads", kernel.as_str());
 }
 
 /// Ends the process at a second signal to stop; returns when `signals` is closed.

@@ -23,7 +23,7 @@ enum Operation {
     Send,
     Close,
     Wake,
-    /// Cancellations, shutdowns and everything about refused connections: nobody waits for them.
+    /// Cancellations and everything about refused connections: nobody waits for them.
     Silent,
 }
 
@@ -113,8 +113,6 @@ const ACCEPT_FLAGS: i32 = libc_flags(rustix::net::SocketFlags::CLOEXEC.bits());
 
 /// The whole of it, retried in the kernel; a peer that is gone is an error, not a signal.
 const SEND_FLAGS: i32 = libc_flags(rustix::net::SendFlags::NOSIGNAL.bits() | rustix::net::RecvFlags::WAITALL.bits());
-
-const SHUTDOWN_WRITE: i32 = 1;
 
 const fn libc_flags(bits: u32) -> i32 {
     bits.cast_signed()
@@ -217,25 +215,6 @@ impl Queue {
         self.push([send.user_data(Operation::Send.user_data(key))]);
     }
 
-    /// Sends, then lets the peer know that nothing more will come; receiving goes on.
-    pub fn send_then_shut_down(
-        &mut self,
-        connection: BorrowedFd<'_>,
-        key: Key,
-        out: &Outgoing,
-        id: OutId,
-        start: usize,
-        end: usize,
-    ) {
-        let send = Self::send_entry(connection, out.read(id, start, end));
-        let shutdown = opcode::Shutdown::new(Fd(connection.as_raw_fd()), SHUTDOWN_WRITE).build();
-        // A hard link: the shutdown happens even if the send fails.
-        self.push([
-            send.flags(Flags::IO_HARDLINK).user_data(Operation::Send.user_data(key)),
-            shutdown.user_data(Operation::Silent.user_data(key)),
-        ]);
-    }
-
     /// Sends, then closes the connection whatever became of the send. No receive may be armed.
     pub fn send_then_close(
         &mut self,
@@ -257,12 +236,6 @@ impl Queue {
     /// Gives up the send in flight; its completion tells how far it came.
     pub fn cancel_send(&mut self, key: Key) {
         self.cancel(Operation::Send, key);
-    }
-
-    /// Lets the peer know that nothing more will come; receiving goes on.
-    pub fn shut_down(&mut self, connection: BorrowedFd<'_>, key: Key) {
-        let shutdown = opcode::Shutdown::new(Fd(connection.as_raw_fd()), SHUTDOWN_WRITE).build();
-        self.push([shutdown.user_data(Operation::Silent.user_data(key))]);
     }
 
     /// Closes the connection. Neither a receive nor a send may be in flight.

@@ -2,6 +2,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::net::{Shutdown, shutdown};
+
 use super::channels::Channel;
 use super::desk::Desk;
 use super::dialogue::Dialogue;
@@ -384,16 +386,13 @@ impl Connection {
                 self.end(ring);
             }
             (Closing::Prompt, _) => self.send(ring, now),
+            (Closing::Lingering, _) if self.pending.is_some() => self.send(ring, now),
             (Closing::Lingering, _) => {
                 let Some(fd) = &self.fd else { return };
-                match &mut self.pending {
-                    Some(Pending { out, start, sending, end, since, .. }) => {
-                        ring.queue.send_then_shut_down(fd.as_fd(), self.key, &ring.outgoing, *out, *start, *end);
-                        *sending = *end;
-                        *since = now;
-                    }
-                    None => ring.queue.shut_down(fd.as_fd(), self.key),
-                }
+                // Not an operation: the kernel carries out shutdowns on a thread of its own, which
+                // looks the descriptor up when it gets to it, and by then the number may belong to
+                // another connection. This call does not block. When it fails the peer is gone.
+                shutdown(fd, Shutdown::Write).ok();
                 self.phase = Phase::Lingering { until: now + LINGER };
             }
         }

@@ -116,12 +116,9 @@ fn fill_block(blocks: &mut [Block], step: Step) -> usize {
     // In the first pass, nothing is kept of what the block holds.
     let kept = _mm512_set1_epi64(if step.is_first_pass { 0 } else { -1 });
     let mut state = [[_mm512_setzero_si512(); 4]; 4];
-    for g in 0..4 {
-        for k in 0..4 {
-            let i = 4 * g + k;
-            state[g][k] = _mm512_xor_si512(previous[i], reference[i]);
-            current[i] = _mm512_ternarylogic_epi64::<XOR_OF_AND>(state[g][k], current[i], kept);
-        }
+    for (i, sum) in state.as_flattened_mut().iter_mut().enumerate() {
+        *sum = _mm512_xor_si512(previous[i], reference[i]);
+        current[i] = _mm512_ternarylogic_epi64::<XOR_OF_AND>(*sum, current[i], kept);
     }
     permute!(state, TO_ROWS);
 
