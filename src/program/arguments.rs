@@ -46,7 +46,8 @@ Examples:
   keyturn account add alice@example.com
   pwgen -s 16 1 | keyturn account add bob --password-stdin
   keyturn account passwd postmaster --generate
-  keyturn account list example.com";
+  keyturn account list example.com
+  keyturn account stats";
 
 const DOMAIN_EXAMPLES: &str = "\
 These commands work on the data directory itself: stop the server that uses it first. The first
@@ -60,10 +61,15 @@ const ADD_ACCOUNT_EXAMPLES: &str = "\
 The password is asked for twice on the terminal unless an option says otherwise. It is never taken
 from the command line, where other users could see it.
 
+A ready hash may be of crypt(3) ($1$ $5$ $6$ $2b$ $y$ $7$), Argon2 or scrypt ($argon2id$ $scrypt$),
+LDAP ({SSHA} {SSHA256} {SSHA512} {SMD5} and so on) or PBKDF2. The account's first login replaces it
+with one of the server's own.
+
 Examples:
   keyturn account add alice@example.com
   keyturn account add alice@example.com --generate
-  echo \"$PASSWORD\" | keyturn account add alice@example.com --password-stdin";
+  echo \"$PASSWORD\" | keyturn account add alice@example.com --password-stdin
+  getent shadow alice | cut -d: -f2 | keyturn account add alice@example.com --hash-stdin";
 
 const PASSWD_EXAMPLES: &str = "\
 Examples:
@@ -191,14 +197,27 @@ pub(crate) enum AccountCommand {
         /// Only those of this domain
         domain: Option<String>,
     },
+    /// Count the accounts by how their passwords are kept: scheme and parameters
+    #[command(after_help = "Examples:\n  keyturn account stats\n  keyturn account stats example.com --json")]
+    Stats {
+        /// Only those of this domain
+        domain: Option<String>,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
-/// Where a new password comes from; never the command line, which other users can see.
+/// Where a new password, or the hash of one, comes from; never the command line, which other users can see.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct PasswordArguments {
     /// Read the password from standard input, one line
     #[arg(long, conflicts_with = "generate")]
     pub(crate) password_stdin: bool,
+
+    /// Read a ready hash of the password from standard input, one line
+    #[arg(long, conflicts_with_all = ["generate", "password_stdin"])]
+    pub(crate) hash_stdin: bool,
 
     /// Draw a random password and print it
     #[arg(long)]
@@ -293,6 +312,8 @@ mod tests {
             assert!(Arguments::try_parse_from(["keyturn", "account", command, "alice", "secret"]).is_err());
             assert!(Arguments::try_parse_from(["keyturn", "account", command, "alice", "--password=secret"]).is_err());
             let both = ["keyturn", "account", command, "alice", "--password-stdin", "--generate"];
+            assert!(Arguments::try_parse_from(both).is_err());
+            let both = ["keyturn", "account", command, "alice", "--password-stdin", "--hash-stdin"];
             assert!(Arguments::try_parse_from(both).is_err());
         }
     }

@@ -8,7 +8,8 @@
 //! | `serve.rs` | the server, from start to stop |
 //! | `welcome.rs` | what the first start tells |
 //! | `account.rs` | accounts and domains, offline |
-//! | `password.rs` | new passwords from an operator |
+//! | `password.rs` | new passwords, and ready hashes, from an operator |
+//! | `stats.rs` | how the passwords are kept |
 //! | `check.rs`, `doctor.rs`, `print.rs` | the commands of these names |
 //! | `output.rs`, `failure.rs` | what is printed, and how commands fail |
 
@@ -33,6 +34,7 @@ mod password;
 mod print;
 mod serve;
 mod settings;
+mod stats;
 mod welcome;
 
 /// Does what the command line asks for.

@@ -3,11 +3,13 @@
 //! The inputs of [`line`] and [`session`] are text that a person can write: some bytes that say
 //! how the rest is delivered, a NUL, and the stream a client sends.
 
+mod argon2id;
 mod line;
 mod session;
 
 use keyturn::proto::{Command, redacted};
 
+pub use argon2id::argon2id;
 pub use line::line;
 pub use session::session;
 
