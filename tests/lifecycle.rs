@@ -79,8 +79,10 @@ fn sigterm_tells_idle_sessions_and_ends_in_order() {
 fn sigterm_lets_a_change_in_flight_finish() {
     let home = Home::new("communigate", FAST);
     home.add_account("alice", "blue harbor 42");
-    // A change that takes a while, so that the signal comes in the middle of it.
-    home.configure(&home.configuration("communigate", FAST).replace("m_kib = 64\nt = 1", "m_kib = 65536\nt = 20"));
+    // A change that takes a moment, so that the signal comes in the middle of it, and a server
+    // that waits for it even on a busy machine.
+    let patient = home.configuration("communigate", &format!("{FAST}\ndrain_seconds = 600"));
+    home.configure(&patient.replace("m_kib = 64\nt = 1", "m_kib = 8192\nt = 2"));
     let mut program = home.serve();
     let mut client = greeted(&home);
     client.ask("USER alice");
