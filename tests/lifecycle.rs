@@ -79,8 +79,10 @@ fn sigterm_tells_idle_sessions_and_ends_in_order() {
 fn sigterm_lets_a_change_in_flight_finish() {
     let home = Home::new("communigate", FAST);
     home.add_account("alice", "blue harbor 42");
-    // A change that takes a while, so that the signal comes in the middle of it.
-    home.configure(&home.configuration("communigate", FAST).replace("m_kib = 64\nt = 1", "m_kib = 65536\nt = 20"));
+    // A change that takes a moment, so that the signal comes in the middle of it, and a server
+    // that waits for it even on a busy machine.
+    let patient = home.configuration("communigate", &format!("{FAST}\ndrain_seconds = 600"));
+    home.configure(&patient.replace("m_kib = 64\nt = 1", "m_kib = 8192\nt = 2"));
     let mut program = home.serve();
     let mut client = greeted(&home);
     client.ask("USER alice");
@@ -203,6 +205,46 @@ fn accounts_and_domains_are_administered_offline() {
     run(&["account", "delete", "bob@other.example"], "");
     run(&["domain", "delete", "other.example"], "");
     assert!(!home.run(&["account", "delete", "bob@other.example"], "").status.success(), "there is none");
+}
+
+/// An account comes with the hash it had elsewhere, and has one of the server's own after its first
+/// login.
+#[test]
+fn an_imported_hash_is_accepted_and_replaced() {
+    let home = Home::new("communigate", FAST);
+    let hash = "$6$rounds=1000$saltsalt$vdJf2RdzbMcegpXlvbf./OY7Lb1DdYqF0ok2/aSFar/IUnPYdG5wI9tlNSeY2B/qnp7CZddnKScreZcoB23ca1";
+    let output = home.run(&["account", "add", "alice", "--hash-stdin"], &format!("{hash}\n"));
+    assert!(output.status.success(), "{}", printed(&output));
+    let stats = || String::from_utf8(home.run(&["account", "stats", "--json"], "").stdout).unwrap();
+    let imported = r#"{"scheme":"sha512-crypt","parameters":"rounds=1000","current":false,"accounts":1}"#;
+    assert!(stats().starts_with(r#"{"accounts":2,"current":1,"#) && stats().contains(imported), "{}", stats());
+    assert!(!printed(&home.run(&["account", "show", "alice"], "")).contains(&hash[..20]));
+
+    let mut program = home.serve();
+    assert!(!logs_in(&home, "alice", "blue harbor 43"));
+    assert!(logs_in(&home, "alice", "blue harbor 42"));
+    let mut counters = String::new();
+    while !counters.contains(" upgraded=1 ") {
+        program.signal(Signal::USR1);
+        counters = program.await_line(" upgraded=");
+    }
+    program.kill();
+    assert!(stats().starts_with(r#"{"accounts":2,"current":2,"#), "{}", stats());
+
+    let _program = home.serve();
+    assert!(logs_in(&home, "alice", "blue harbor 42"));
+    assert!(!logs_in(&home, "alice", "blue harbor 43"));
+}
+
+#[test]
+fn a_hash_that_would_cost_too_much_is_not_imported() {
+    let home = Home::new("communigate", FAST);
+    let hash = "$2b$31$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2";
+    let output = home.run(&["account", "add", "alice", "--hash-stdin"], hash);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(printed(&output).contains("a cost 31, of which 13 are accepted"), "{}", printed(&output));
+    assert!(!printed(&output).contains("abcdef"));
+    assert!(!printed(&home.run(&["account", "list"], "")).contains("alice"));
 }
 
 #[test]

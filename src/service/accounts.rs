@@ -48,6 +48,11 @@ impl Accounts {
         self.directory.change_password(account, credentials)
     }
 
+    /// See [`Directory::upgrade_password`].
+    pub(super) fn upgrade_password(&self, account: &Account, credentials: Credentials) -> Transaction {
+        self.directory.upgrade_password(account, credentials)
+    }
+
     fn report<T>(&self, read: Result<T, ReadFault>) -> Result<T, Unreadable> {
         match read {
             Ok(value) => {

@@ -21,7 +21,7 @@ use crate::model::Authenticated;
 use crate::proto::{CommandLine, CommandOutcome};
 
 use super::accounts::{Accounts, Unreadable};
-use super::committer::Change;
+use super::committer::{Entry, OrderChange};
 use super::counters::{Count, Counters};
 use super::pool::seconds_since_1970;
 use super::queue::{Job, Queue};
@@ -130,7 +130,7 @@ impl Reader {
 pub(super) struct Routes {
     pub(super) reader: Arc<Reader>,
     pub(super) counters: Arc<Counters>,
-    pub(super) changes: SyncSender<Change>,
+    pub(super) changes: SyncSender<Entry>,
 }
 
 impl Routes {
@@ -141,8 +141,8 @@ impl Routes {
             Ok(Next::Tell(answer)) => order.conclude(answer, false, &self.counters),
             Ok(Next::Expired) => order.expire(&self.counters),
             Ok(Next::Commit(transaction)) => {
-                let change = Change::of_order(order, transaction);
-                assert!(self.changes.send(change).is_ok(), "the committer outlives whoever hands it changes");
+                let entry = Entry::Order(OrderChange::new(order, transaction));
+                assert!(self.changes.send(entry).is_ok(), "the committer outlives whoever hands it changes");
             }
             Ok(Next::Hash(work)) => {
                 order.work = Some(work);

@@ -31,30 +31,17 @@ const GROUP_MAX: usize = 256;
 /// How often a change is put together before the account is given up as too busy.
 const ATTEMPTS_MAX: u8 = 8;
 
-/// A change that needs only to be written.
+/// A password change that needs only to be written.
 #[derive(Debug)]
 pub(super) struct Change {
-    transaction: Transaction,
-    attempts: u8,
-    purpose: Purpose,
-}
-
-/// What a change is for.
-#[derive(Debug)]
-enum Purpose {
-    Password(PasswordChange),
-    Order(Box<Order>),
-}
-
-/// A password change that a session asked for.
-#[derive(Debug)]
-struct PasswordChange {
     ticket: Ticket,
     /// What the session proved; it gets this back when nothing was changed.
     proof: Box<Authenticated>,
     /// What the session gets once the change is durable, and not before.
     renewed: Box<Authenticated>,
     credentials: Credentials,
+    transaction: Transaction,
+    attempts: u8,
 }
 
 impl Change {
@@ -65,13 +52,43 @@ impl Change {
         credentials: Credentials,
         transaction: Transaction,
     ) -> Self {
-        let purpose = Purpose::Password(PasswordChange { ticket, proof, renewed, credentials });
-        Self { transaction, attempts: 1, purpose }
+        Self { ticket, proof, renewed, credentials, transaction, attempts: 1 }
     }
+}
 
-    /// What a command wants to be written.
-    pub(super) fn of_order(order: Order, transaction: Transaction) -> Self {
-        Self { transaction, attempts: 1, purpose: Purpose::Order(Box::new(order)) }
+/// What a command wants to be written.
+#[derive(Debug)]
+pub(super) struct OrderChange {
+    order: Box<Order>,
+    transaction: Transaction,
+    attempts: u8,
+}
+
+impl OrderChange {
+    pub(super) fn new(order: Order, transaction: Transaction) -> Self {
+        Self { order: Box::new(order), transaction, attempts: 1 }
+    }
+}
+
+/// What is to be written.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// A password change, which is answered.
+    Change(Change),
+    /// What a command wants to be written; it is answered too.
+    Order(OrderChange),
+    /// The same password kept in another way, of which nobody hears. When somebody else has
+    /// written the record, it is given up.
+    Upgrade(Transaction),
+}
+
+impl Entry {
+    fn take_transaction(&mut self) -> Transaction {
+        match self {
+            Self::Change(change) => mem::take(&mut change.transaction),
+            Self::Order(change) => mem::take(&mut change.transaction),
+            Self::Upgrade(transaction) => mem::take(transaction),
+        }
     }
 }
 
@@ -81,7 +98,7 @@ pub(super) struct Committer {
     pub(super) store: Arc<dyn Store>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) counters: Arc<Counters>,
-    pub(super) changes: Receiver<Change>,
+    pub(super) changes: Receiver<Entry>,
     /// Runs a command again whose transaction met somebody else's change.
     pub(super) reader: Arc<Reader>,
 }
@@ -102,14 +119,14 @@ impl Committer {
     }
 
     /// Commits `group` and answers it; returns the changes that must be tried again.
-    fn commit(&self, mut group: Vec<Change>, has_failed: &mut bool) -> Vec<Change> {
+    fn commit(&self, mut group: Vec<Entry>, has_failed: &mut bool) -> Vec<Entry> {
         self.counters.add(Count::Groups, 1);
         self.counters.add(Count::Grouped, group.len() as u64);
-        let transactions: Vec<_> = group.iter_mut().map(|change| mem::take(&mut change.transaction)).collect();
+        let transactions: Vec<_> = group.iter_mut().map(Entry::take_transaction).collect();
         match self.store.commit(&transactions) {
             Ok(outcomes) => {
                 assert_eq!(outcomes.len(), group.len(), "the store answers each transaction");
-                let conclude = |(change, outcome)| self.conclude(change, outcome);
+                let conclude = |(entry, outcome)| self.conclude(entry, outcome);
                 group.into_iter().zip(outcomes).filter_map(conclude).collect()
             }
             Err(fault) => {
@@ -117,58 +134,58 @@ impl Committer {
                     let (CommitFault::Closed(why) | CommitFault::Unknown(why)) = &fault;
                     tracing::error!("password changes are refused until a restart: {why}");
                 }
-                group.drain(..).for_each(|change| self.give_up(change, &fault));
+                for entry in group.drain(..) {
+                    match (entry, &fault) {
+                        (Entry::Change(change), CommitFault::Closed(_)) => {
+                            self.answer(&change.ticket, ChangeOutcome::Fault(change.proof));
+                        }
+                        (Entry::Change(change), CommitFault::Unknown(_)) => {
+                            self.answer(&change.ticket, ChangeOutcome::Unknown);
+                        }
+                        (Entry::Order(change), CommitFault::Closed(_)) => {
+                            change.order.conclude(cli::Answer::fault(), false, &self.counters);
+                        }
+                        (Entry::Order(change), CommitFault::Unknown(_)) => {
+                            change.order.conclude(cli::Answer::unknown(), false, &self.counters);
+                        }
+                        (Entry::Upgrade(_), _) => self.counters.add(Count::UpgradesGivenUp, 1),
+                    }
+                }
                 group
             }
         }
     }
 
-    /// The store has failed.
-    fn give_up(&self, change: Change, fault: &CommitFault) {
-        match (change.purpose, fault) {
-            (Purpose::Password(PasswordChange { ticket, proof, .. }), CommitFault::Closed(_)) => {
-                self.answer(&ticket, ChangeOutcome::Fault(proof));
+    /// Answers `entry` if it is to be answered, or returns it when it must be tried again.
+    fn conclude(&self, entry: Entry, outcome: Outcome) -> Option<Entry> {
+        match (entry, outcome) {
+            (Entry::Change(change), Outcome::Committed(_)) => {
+                self.answer(&change.ticket, ChangeOutcome::Changed(change.renewed));
             }
-            (Purpose::Password(PasswordChange { ticket, .. }), CommitFault::Unknown(_)) => {
-                self.answer(&ticket, ChangeOutcome::Unknown);
+            (Entry::Change(change), Outcome::Conflict) => return self.try_again(change).map(Entry::Change),
+            (Entry::Order(change), Outcome::Committed(_)) => {
+                change.order.conclude(cli::Answer::done(), true, &self.counters);
             }
-            (Purpose::Order(order), CommitFault::Closed(_)) => {
-                order.conclude(cli::Answer::fault(), false, &self.counters);
-            }
-            (Purpose::Order(order), CommitFault::Unknown(_)) => {
-                order.conclude(cli::Answer::unknown(), false, &self.counters);
-            }
+            (Entry::Order(change), Outcome::Conflict) => return self.run_again(change).map(Entry::Order),
+            (Entry::Upgrade(_), Outcome::Committed(_)) => self.counters.add(Count::Upgraded, 1),
+            (Entry::Upgrade(_), Outcome::Conflict) => self.counters.add(Count::UpgradesGivenUp, 1),
         }
-    }
-
-    /// Answers `change`, or returns it when it must be tried again.
-    fn conclude(&self, change: Change, outcome: Outcome) -> Option<Change> {
-        match (outcome, change.purpose) {
-            (Outcome::Committed(_), Purpose::Password(password)) => {
-                self.answer(&password.ticket, ChangeOutcome::Changed(password.renewed));
-                None
-            }
-            (Outcome::Committed(_), Purpose::Order(order)) => {
-                order.conclude(cli::Answer::done(), true, &self.counters);
-                None
-            }
-            (Outcome::Conflict, Purpose::Password(password)) => self.try_again(password, change.attempts),
-            (Outcome::Conflict, Purpose::Order(order)) => self.run_again(*order, change.attempts),
-        }
+        None
     }
 
     /// The record was not the one read: sees whether the password still is.
-    fn try_again(&self, change: PasswordChange, attempts: u8) -> Option<Change> {
+    fn try_again(&self, mut change: Change) -> Option<Change> {
         let outcome = match self.accounts.read(change.proof.account()) {
             Err(Unreadable) => ChangeOutcome::Fault(change.proof),
             Ok(Some(account)) if account.password_revision == change.proof.password_revision() => {
                 if !account.may_log_in() || !account.may_change_password() {
                     ChangeOutcome::Refused(change.proof, NewPasswordRefusal::NotAllowed)
-                } else if attempts == ATTEMPTS_MAX {
+                } else if change.attempts == ATTEMPTS_MAX {
                     ChangeOutcome::Busy { proof: change.proof, retry_after_s: RETRY_AFTER_S }
                 } else {
-                    let transaction = self.accounts.change_password(&account, change.credentials.clone());
-                    return Some(Change { transaction, attempts: attempts + 1, purpose: Purpose::Password(change) });
+                    change.attempts += 1;
+                    change.transaction = self.accounts.change_password(&account, change.credentials.clone());
+                    return Some(change);
                 }
             }
             Ok(_) => ChangeOutcome::Conflict,
@@ -179,17 +196,22 @@ impl Committer {
 
     /// What a command had read has changed: runs it again. What was hashed for it is still good;
     /// should it need another hash, the client is told to send it again.
-    fn run_again(&self, order: Order, attempts: u8) -> Option<Change> {
-        match self.reader.run(&order) {
-            Ok(Next::Commit(transaction)) if attempts < ATTEMPTS_MAX => {
-                let purpose = Purpose::Order(Box::new(order));
-                return Some(Change { transaction, attempts: attempts + 1, purpose });
+    fn run_again(&self, mut change: OrderChange) -> Option<OrderChange> {
+        let answer = match self.reader.run(&change.order) {
+            Ok(Next::Commit(transaction)) if change.attempts < ATTEMPTS_MAX => {
+                change.attempts += 1;
+                change.transaction = transaction;
+                return Some(change);
             }
-            Ok(Next::Commit(_) | Next::Hash(_)) => order.conclude(cli::Answer::busy(), false, &self.counters),
-            Ok(Next::Tell(answer)) => order.conclude(answer, false, &self.counters),
-            Ok(Next::Expired) => order.expire(&self.counters),
-            Err(Unreadable) => order.conclude(cli::Answer::fault(), false, &self.counters),
-        }
+            Ok(Next::Expired) => {
+                change.order.expire(&self.counters);
+                return None;
+            }
+            Ok(Next::Commit(_) | Next::Hash(_)) => cli::Answer::busy(),
+            Ok(Next::Tell(answer)) => answer,
+            Err(Unreadable) => cli::Answer::fault(),
+        };
+        change.order.conclude(answer, false, &self.counters);
         None
     }
 
@@ -204,7 +226,7 @@ mod tests {
 
     use super::*;
     use crate::auth::Hasher;
-    use crate::service::world::{COST, World, postmaster, secret};
+    use crate::service::world::{COST, IMPORTED, World, postmaster, secret};
     use crate::store::Store;
 
     /// A change that a worker has prepared.
@@ -219,9 +241,14 @@ mod tests {
 
     /// Commits `changes` as one group and whatever comes of them; returns the outcomes by session.
     fn commit(world: &World, changes: Vec<Change>) -> Vec<ChangeOutcome> {
-        let count = changes.len();
+        commit_entries(world, changes.into_iter().map(Entry::Change).collect())
+    }
+
+    /// As [`commit`], with upgrades among the changes.
+    fn commit_entries(world: &World, entries: Vec<Entry>) -> Vec<ChangeOutcome> {
+        let count = entries.iter().filter(|entry| matches!(entry, Entry::Change(_))).count();
         let (sender, receiver) = mpsc::channel();
-        changes.into_iter().for_each(|change| sender.send(change).unwrap());
+        entries.into_iter().for_each(|entry| sender.send(entry).unwrap());
         drop(sender);
         let accounts = Arc::new(Accounts::new(world.directory.clone()));
         let store = Arc::clone(&world.store) as Arc<dyn Store>;
@@ -284,6 +311,26 @@ mod tests {
         let outcomes = commit(&world, vec![change]);
         let [ChangeOutcome::Busy { proof, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
         assert_eq!(proof.password_revision(), world.proof().password_revision());
+    }
+
+    #[test]
+    fn an_upgrade_and_a_change_that_meet_leave_the_changed_password() {
+        for is_change_first in [true, false] {
+            let world = World::new();
+            world.import(IMPORTED);
+            let account = world.account();
+            let mut hasher = Hasher::new(COST, world.recognizer.clone());
+            let upgraded = hasher.upgrade(&account.credentials, &secret("old secret")).unwrap();
+            let upgrade = Entry::Upgrade(world.directory.upgrade_password(&account, upgraded));
+            let change = Entry::Change(prepared(&world, 1, "new secret"));
+            let entries = if is_change_first { vec![change, upgrade] } else { vec![upgrade, change] };
+            let outcomes = commit_entries(&world, entries);
+            assert!(matches!(outcomes[..], [ChangeOutcome::Changed(_)]), "{outcomes:?}");
+            let now = world.account();
+            assert_eq!(now.password_revision, account.password_revision + 1);
+            let subject = (now.name, now.password_revision, &now.credentials);
+            assert!(hasher.authenticate(Some(subject), &secret("new secret")).is_some());
+        }
     }
 
     #[test]

@@ -13,8 +13,12 @@
 //! A change is answered [`ChangeOutcome::Changed`] in one place, by the committer, after the store
 //! has reported it durable.
 //!
-//! Bounds: [`ServiceSettings::queue_length_max`] jobs wait for a worker, each holding one secret;
-//! a bounded number waits for the committer; one answer per session waits in a mailbox.
+//! A login through a verifier that is not of the current scheme and cost leaves an upgrade behind,
+//! which a worker does when no job waits.
+//!
+//! Bounds: [`ServiceSettings::queue_length_max`] jobs wait for a worker, each holding one secret,
+//! and as many upgrades as `upgrades.rs` says; a bounded number waits for the committer; one
+//! answer per session waits in a mailbox.
 
 mod accounts;
 mod admission;
@@ -27,6 +31,7 @@ mod pool;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod upgrades;
 #[cfg(test)]
 mod world;
 

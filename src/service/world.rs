@@ -8,14 +8,17 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::{Answer, Count, Mailbox, Request, Service, ServiceSettings, Ticket, lock};
-use crate::auth::{Hasher, Recognizer};
-use crate::directory::Directory;
+use crate::auth::{Credentials, Hasher, Recognizer, legacy};
+use crate::directory::{Account, Directory};
 use crate::model::{AccountName, Argon2idCost, Authenticated, DomainName, LoginName, Secret};
 use crate::proto::Verdict;
 use crate::store::{CommitFault, Embedded, Outcome, ReadFault, Store, Transaction, Versioned, Write};
 
 /// Cheap, so that tests are quick.
 pub(super) const COST: Argon2idCost = Argon2idCost { m_kib: 32, t: 1, p: 1 };
+
+/// What libxcrypt makes of "old secret" with MD5.
+pub(super) const IMPORTED: &str = "$1$saltsalt$L.moN9PHx6sF9FzdxZRBa0";
 
 /// Longer than any test takes: a wait that ends with it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -129,6 +132,17 @@ impl World {
         self.commit(&self.directory.update_settings(scope, &changes).unwrap());
     }
 
+    /// Gives the postmaster's account a hash of other software.
+    pub(super) fn import(&self, hash: &str) {
+        let verifier = legacy::parse(hash.as_bytes()).unwrap();
+        self.commit(&self.directory.set_password(&postmaster(), Credentials::new(verifier, 1)).unwrap());
+    }
+
+    /// The postmaster's account.
+    pub(super) fn account(&self) -> Account {
+        self.directory.account(&postmaster()).unwrap().unwrap()
+    }
+
     /// Deletes the postmaster's account, which no administrator could.
     pub(super) fn remove(&self) {
         let key = self.postmaster_key();
@@ -136,7 +150,7 @@ impl World {
     }
 
     fn postmaster_key(&self) -> Vec<u8> {
-        let account = self.directory.account(&postmaster()).unwrap().unwrap();
+        let account = self.account();
         let credentials = account.credentials.clone();
         self.directory.change_password(&account, credentials).expect[0].key.clone()
     }
@@ -153,7 +167,7 @@ impl World {
 
     /// What the postmaster's session has after its login.
     pub(super) fn proof(&self) -> Box<Authenticated> {
-        let account = self.directory.account(&postmaster()).unwrap().unwrap();
+        let account = self.account();
         let mut hasher = Hasher::new(COST, self.recognizer.clone());
         let subject = (account.name.clone(), account.password_revision, &account.credentials);
         Box::new(hasher.authenticate(Some(subject), &secret("old secret")).unwrap())
