@@ -9,8 +9,8 @@
 //! The third server is the same framing and dialogue on tokio-uring, which tells what driving the
 //! ring by hand is worth.
 //!
-//! `cargo bench --bench engine [-- --rounds N --tries N --seconds S --patience S]`; the environment
-//! variable `KEYTURN_REDIS_SERVER` names redis where it is not on the path. Writes
+//! `cargo bench --bench engine [-- --rounds N --tries N --seconds S --patience S --nice N]`; the
+//! environment variable `KEYTURN_REDIS_SERVER` names redis where it is not on the path. Writes
 //! `benches/record/engine.md`.
 
 use std::fmt::Write as _;
@@ -33,7 +33,7 @@ mod server;
 
 use generator::{Findings, Generator};
 use machine::Spread;
-use process::{Running, raise_open_files, spawn_on};
+use process::{Place, Running, raise_open_files, spawn_in};
 use server::{Server, await_listener, free_address};
 
 const SERVER_CPU: usize = 0;
@@ -93,8 +93,9 @@ enum Process {
 
 impl Contender {
     /// Starts all three: ours first.
-    fn start_all() -> io::Result<[Self; 3]> {
-        let server = Server::start(&[SERVER_CPU], 1, baseline::COST)?;
+    fn start_all(nice: i32) -> io::Result<[Self; 3]> {
+        let place = Place { cpus: &[SERVER_CPU], nice };
+        let server = Server::start(place, 1, baseline::COST)?;
         let ours = Self {
             name: "keyturn",
             protocol: "keyturn",
@@ -107,11 +108,11 @@ impl Contender {
         let mut command = Command::new(&redis);
         command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string(), "--maxclients", "15000"]);
         command.args(["--save", "", "--appendonly", "no", "--protected-mode", "no"]);
-        let redis = Self::start("redis", "redis", address, &mut command)?;
+        let redis = Self::start("redis", "redis", address, place, &mut command)?;
         let address = free_address()?;
         let mut command = Command::new(env::current_exe()?);
         command.arg(SERVE_BASELINE).arg(address.to_string());
-        let baseline = Self::start("tokio-uring", "keyturn", address, &mut command)?;
+        let baseline = Self::start("tokio-uring", "keyturn", address, place, &mut command)?;
         Ok([ours, redis, baseline])
     }
 
@@ -119,16 +120,17 @@ impl Contender {
         name: &'static str,
         protocol: &'static str,
         address: SocketAddr,
+        place: Place<'_>,
         command: &mut Command,
     ) -> io::Result<Self> {
-        let child = spawn_on(&[SERVER_CPU], command.stdin(Stdio::null()).stdout(Stdio::null()))
+        let child = spawn_in(place, command.stdin(Stdio::null()).stdout(Stdio::null()))
             .map_err(|error| io::Error::new(error.kind(), format!("{name} cannot be started: {error}")))?;
         let process = Running(child);
         await_listener(address)?;
         Ok(Self { name, protocol, address, pid: process.0.id(), _process: Process::Child(process) })
     }
 
-    fn measure(&self, generator: &Generator, workload: &Workload, seconds: f64) -> io::Result<Findings> {
+    fn measure(&self, generator: &Generator<'_>, workload: &Workload, seconds: f64) -> io::Result<Findings> {
         let login = if workload.is_logged_in && self.protocol == "keyturn" { "--user u0 --password-stdin" } else { "" };
         let arguments = format!(
             "{} {login} --protocol {} --server-pid {} --seconds {seconds}",
@@ -138,7 +140,7 @@ impl Contender {
     }
 
     /// Bytes of anonymous memory per connection: while [`IDLE_CONNECTIONS`] are open, against none.
-    fn idle_bytes(&self, generator: &Generator, touch: &str) -> io::Result<f64> {
+    fn idle_bytes(&self, generator: &Generator<'_>, touch: &str) -> io::Result<f64> {
         let before = anonymous_bytes(self.pid)?;
         let arguments = format!("idle {touch} --protocol {} --connections {IDLE_CONNECTIONS}", self.protocol);
         let mut child = generator.start(self.address, &arguments)?;
@@ -216,9 +218,10 @@ fn main() -> io::Result<()> {
     let tries = machine::argument("--tries", count as f64) as usize;
     let seconds = machine::argument("--seconds", 2.0);
     let patience = machine::argument("--patience", 10.0);
-    let generator = Generator::build(&[GENERATOR_CPU])?;
+    let nice = machine::argument("--nice", 0.0) as i32;
+    let generator = Generator::build(Place { cpus: &[GENERATOR_CPU], nice })?;
     let mut rounds: [Vec<Round>; WORKLOADS.len()] = Default::default();
-    let contenders = Contender::start_all()?;
+    let contenders = Contender::start_all(nice)?;
     for number in 1..=tries {
         for (workload, rounds) in WORKLOADS.iter().zip(&mut rounds) {
             machine::await_quiet(patience)?;
@@ -237,7 +240,7 @@ fn main() -> io::Result<()> {
     let mut record = format!(
         "# The engine against redis\n\n{}. Server on CPU {SERVER_CPU} (one shard), generator on CPU {GENERATOR_CPU}, \
          loopback, windows of {seconds} s.\n`cargo bench --bench engine -- --rounds {count} --tries {tries} --seconds \
-         {seconds} --patience {patience}`: median (min–max) of the {count} quietest of {tries} rounds; ratios are taken \
+         {seconds} --patience {patience} --nice {nice}`: median (min–max) of the {count} quietest of {tries} rounds; ratios are taken \
          within each.\n\nThe CPU columns count processors: of the server, of the generator, and of other processes in \
          the worst of the rounds kept. Where the generator comes near 1, operations per second are its limit.\n\n\
          | workload | server | CPU ns/op | keyturn against it | ops/s | p99 µs | its CPU | generator's | others' |\n\
@@ -247,20 +250,20 @@ fn main() -> io::Result<()> {
     for (workload, rounds) in WORKLOADS.iter().zip(rounds) {
         record.push_str(&cost_rows(workload, names, &quietest(rounds, count)));
     }
-    record.push_str(&idle_table(&generator)?);
+    record.push_str(&idle_table(&generator, nice)?);
     println!("\n{record}");
     fs::write(RECORD, record)
 }
 
 /// Memory per idle connection, on fresh servers.
-fn idle_table(generator: &Generator) -> io::Result<String> {
+fn idle_table(generator: &Generator<'_>, nice: i32) -> io::Result<String> {
     let mut table = format!(
         "\nAnonymous memory per connection in bytes, {IDLE_CONNECTIONS} of them, on servers that have done nothing \
          else. (The kernel gives memory in pages of 2 MiB here, that is, 210 B per connection.)\n\n\
          | connections | keyturn | redis | tokio-uring |\n|---|---|---|---|\n"
     );
     for (title, touch) in [("silent", ""), ("after one request each", "--touch")] {
-        let contenders = Contender::start_all()?;
+        let contenders = Contender::start_all(nice)?;
         write!(table, "| {title} |").expect("a String takes everything");
         for contender in &contenders {
             write!(table, " {:.0} |", contender.idle_bytes(generator, touch)?).expect("a String takes everything");

@@ -28,7 +28,7 @@ mod server;
 
 use generator::{Findings, Generator, finish};
 use machine::Spread;
-use process::raise_open_files;
+use process::{Place, raise_open_files};
 use server::{PASSWORD, Server};
 
 const CLIENTS: usize = 16;
@@ -97,7 +97,7 @@ fn hash_until(cpu: usize, enough: &AtomicBool, done: &AtomicU64, recognizer: Rec
 }
 
 /// One round: the pool alone, the server, the server with probes.
-fn measure(cpus: &[usize], generator: &Generator, server: &Server, seconds: f64) -> io::Result<Round> {
+fn measure(cpus: &[usize], generator: &Generator<'_>, server: &Server, seconds: f64) -> io::Result<Round> {
     let hashes = hash_alone(cpus, Duration::from_secs_f64(seconds))?;
     let pid = server.pid();
     let change = |seconds: f64| {
@@ -124,8 +124,9 @@ fn main() -> io::Result<()> {
     let seconds = machine::argument("--seconds", 5.0);
     let patience = machine::argument("--patience", 10.0);
     let cpus: Vec<usize> = (0..std::thread::available_parallelism()?.get()).collect();
-    let generator = Generator::build(&cpus)?;
-    let server = Server::start(&cpus, CLIENTS + 1, Argon2idCost::default())?;
+    let place = Place { cpus: &cpus, nice: 0 };
+    let generator = Generator::build(place)?;
+    let server = Server::start(place, CLIENTS + 1, Argon2idCost::default())?;
     let mut found = Vec::new();
     for round in 1..=tries {
         machine::await_quiet(patience)?;

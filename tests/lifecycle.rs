@@ -32,21 +32,31 @@ fn printed(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// Whether `word` looks like a generated password: four groups of five letters and digits.
+fn is_generated(word: &str) -> bool {
+    let is_group = |group: &str| group.len() == 5 && group.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    word.split('-').count() == 4 && word.split('-').all(is_group)
+}
+
 #[test]
 fn the_first_start_tells_the_postmasters_password_once_and_it_works() {
     let home = Home::new("communigate", FAST);
     let mut program = home.serve();
-    let line = program.await_line("password:");
-    let password = line.split_whitespace().last().unwrap();
-    assert!(logs_in(&home, "postmaster", password), "'{password}' of:\n{line}");
-    assert_eq!(program.said().matches(password).count(), 1, "{}", program.said());
+    let mut told = None;
+    await_that("the password", || {
+        told = program.said().split_whitespace().find(|word| is_generated(word)).map(str::to_owned);
+        told.is_some()
+    });
+    let password = told.unwrap();
+    assert!(logs_in(&home, "postmaster", &password), "{}", program.said());
+    assert_eq!(program.said().matches(&password).count(), 1, "{}", program.said());
     let mode = std::fs::metadata(home.data_path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "only its owner enters the data directory");
     program.kill();
 
     let mut program = home.serve();
-    assert!(logs_in(&home, "postmaster", password));
-    assert!(!program.said().contains(password));
+    assert!(logs_in(&home, "postmaster", &password));
+    assert!(!program.said().contains(&password));
 }
 
 #[test]
@@ -116,6 +126,18 @@ fn sighup_applies_a_good_file_and_rejects_a_bad_one() {
     program.signal(Signal::HUP);
     program.await_line("shards");
     await_that("the new limit", || !is_full());
+}
+
+#[test]
+fn sigusr1_writes_the_counters_to_the_log() {
+    let home = Home::new("communigate", FAST);
+    home.add_account("alice", "blue harbor 42");
+    let mut program = home.serve();
+    assert!(logs_in(&home, "alice", "blue harbor 42"));
+    assert!(!logs_in(&home, "alice", "wrong guess 1"));
+    program.signal(Signal::USR1);
+    let line = program.await_line("sessions=");
+    assert!(line.contains(" accepted=1 ") && line.contains(" wrong_password=1 "), "{line}");
 }
 
 #[test]

@@ -5,30 +5,30 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::process::spawn_on;
+use crate::process::{Place, spawn_in};
 use crate::server::PASSWORD;
 
-/// The generator's binary, pinned.
+/// The generator's binary, and where it runs.
 #[derive(Debug)]
-pub(crate) struct Generator {
+pub(crate) struct Generator<'a> {
     binary: PathBuf,
-    cpus: Vec<usize>,
+    place: Place<'a>,
 }
 
 /// What one run reported: a flat JSON object.
 #[derive(Clone, Debug)]
 pub(crate) struct Findings(String);
 
-impl Generator {
-    /// Builds the generator beside the server's binary, to be run on `cpus`.
-    pub(crate) fn build(cpus: &[usize]) -> io::Result<Self> {
+impl<'a> Generator<'a> {
+    /// Builds the generator beside the server's binary, to be run in `place`.
+    pub(crate) fn build(place: Place<'a>) -> io::Result<Self> {
         let built =
             Command::new(env!("CARGO")).args(["build", "--release", "--package", "keyturn-loadtest"]).status()?;
         let binary = Path::new(env!("CARGO_BIN_EXE_keyturn")).with_file_name("keyturn-loadtest");
         if !built.success() || !binary.exists() {
             return Err(io::Error::other("the load generator cannot be built"));
         }
-        Ok(Self { binary, cpus: cpus.to_vec() })
+        Ok(Self { binary, place })
     }
 
     /// Starts `peak` with `arguments` (blank-separated) against `address`; reads the shared
@@ -37,7 +37,7 @@ impl Generator {
         let mut command = Command::new(&self.binary);
         command.arg("peak").args(arguments.split_whitespace()).args(["--json", "--address", &address.to_string()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = spawn_on(&self.cpus, &mut command)?;
+        let mut child = spawn_in(self.place, &mut command)?;
         if arguments.contains("--password-stdin") {
             child.stdin.take().expect("it is piped").write_all(format!("{PASSWORD}\n").as_bytes())?;
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::process::{Child, Command};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setpriority_process, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// A child process that is ended when this is dropped.
@@ -19,14 +19,24 @@ impl Drop for Running {
     }
 }
 
-/// Starts `command` so that all its threads stay on `cpus`.
-pub(crate) fn spawn_on(cpus: &[usize], command: &mut Command) -> io::Result<Child> {
-    // The child inherits the mask of the thread that starts it.
+/// How children are run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// The CPUs that all their threads stay on.
+    pub(crate) cpus: &'a [usize],
+    /// Their nice value; below 0 needs privilege.
+    pub(crate) nice: i32,
+}
+
+/// Starts `command` in its place.
+pub(crate) fn spawn_in(place: Place<'_>, command: &mut Command) -> io::Result<Child> {
+    // The child inherits mask and nice value of the thread that starts it.
     std::thread::scope(|scope| {
         let starter = scope.spawn(|| {
             let mut set = CpuSet::new();
-            cpus.iter().for_each(|cpu| set.set(*cpu));
+            place.cpus.iter().for_each(|cpu| set.set(*cpu));
             sched_setaffinity(None, &set)?;
+            setpriority_process(None, place.nice)?;
             command.spawn()
         });
         starter.join().expect("starting a process does not panic")

@@ -9,7 +9,7 @@ use std::time::Duration;
 use keyturn::model::Argon2idCost;
 use tempfile::TempDir;
 
-use crate::process::{Running, spawn_on};
+use crate::process::{Place, Running, spawn_in};
 
 /// The password of every account.
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -28,8 +28,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on `cpus` with accounts `u0` to `u<accounts - 1>`, whose passwords cost `cost`.
-    pub(crate) fn start(cpus: &[usize], accounts: usize, cost: Argon2idCost) -> io::Result<Self> {
+    /// Starts a server in `place`, with one shard per CPU and with accounts `u0` to `u<accounts - 1>`, whose passwords cost `cost`.
+    pub(crate) fn start(place: Place<'_>, accounts: usize, cost: Argon2idCost) -> io::Result<Self> {
         let data = tempfile::tempdir()?;
         let store = data.path().join("store");
         let config = data.path().join("keyturn.toml");
@@ -39,7 +39,7 @@ impl Server {
             format!(
                 "main_domain = \"{DOMAIN}\"\nshards = {}\nchannels = {CHANNELS}\nlogin_seconds = 600\n\
                  [argon2id]\nm_kib = {}\nt = {}\np = {}\n[[listener]]\naddress = \"{address}\"\n",
-                cpus.len(),
+                place.cpus.len(),
                 cost.m_kib,
                 cost.t,
                 cost.p,
@@ -63,7 +63,7 @@ impl Server {
         let mut command = Command::new(BINARY);
         command.arg("serve").arg("--config").arg(&config).arg("--data").arg(&store);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let process = Running(spawn_on(cpus, &mut command)?);
+        let process = Running(spawn_in(place, &mut command)?);
         await_listener(address)?;
         Ok(Self { process, address, _data: data })
     }

@@ -20,7 +20,7 @@ use keyturn::auth::Recognizer;
 use keyturn::config::Config;
 use keyturn::directory::Directory;
 use keyturn::model::{Clock, DomainName};
-use keyturn::service::{Service, ServiceSettings};
+use keyturn::service::{Count, Service, ServiceSettings};
 use keyturn::shard::Server;
 use keyturn::store::{Embedded, Store};
 
@@ -114,6 +114,11 @@ impl World {
     pub(crate) fn server(&mut self) -> &Server {
         self.start();
         &self.running.as_ref().unwrap().server
+    }
+
+    /// How often something has happened in the running service.
+    pub(crate) fn count(&self, what: Count) -> u64 {
+        self.running.as_ref().unwrap().service.snapshot().of(what)
     }
 
     /// Waits until there are so many sessions. A session ends a moment after its client sees the end.

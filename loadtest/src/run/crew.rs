@@ -68,11 +68,11 @@ impl Plan {
 pub(crate) enum Pace {
     /// At these moments, whether or not earlier sessions have ended.
     Open(Arrivals),
-    /// So many at a time, each followed by the next, for this long.
+    /// Clients that begin again as soon as they have ended, until `length` after the start.
     Closed {
-        /// Sessions at a time.
-        clients: u32,
-        /// Until this long after the start.
+        /// When each of them begins for the first time, after the start.
+        begins: Vec<Duration>,
+        /// When none begins any more.
         length: Duration,
     },
 }
@@ -95,7 +95,7 @@ pub(crate) fn run(plan: Arc<Plan>, population: Population, pace: Pace, seed: u64
     tokio_uring::builder().entries(1024).uring_builder(&ring).start(async move {
         match pace {
             Pace::Open(arrivals) => open(&crew, arrivals).await,
-            Pace::Closed { clients, length } => closed(&crew, clients, length).await,
+            Pace::Closed { begins, length } => closed(&crew, begins, length).await,
         }
     })
 }
@@ -127,12 +127,13 @@ async fn open(crew: &Rc<Crew>, arrivals: Arrivals) -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps `clients` sessions going.
-async fn closed(crew: &Rc<Crew>, clients: u32, length: Duration) -> io::Result<()> {
+/// Keeps one session going for each of `begins`.
+async fn closed(crew: &Rc<Crew>, begins: Vec<Duration>, length: Duration) -> io::Result<()> {
     let mut loops = tokio::task::JoinSet::new();
-    for _ in 0..clients {
+    for begin in begins {
         let crew = Rc::clone(crew);
         loops.spawn_local(async move {
+            sleep(begin).await;
             while u128::from(crew.now()) < length.as_nanos() {
                 let due = crew.now();
                 let Some(lent) = crew.lend() else {
@@ -181,7 +182,7 @@ impl Crew {
             let mut random = self.random.borrow_mut();
             let is_wrong = random.happens(plan.wrong_share);
             let bad_first = random.happens(plan.bad_first_share).then_some(TOO_SHORT);
-            (is_wrong, bad_first, plan.mix.draw(&mut random), source(plan.sources, &mut random))
+            (is_wrong, bad_first, plan.mix.draw(&mut random), source(plan, &mut random))
         };
         let old = if is_wrong { WRONG.to_owned() } else { plan.naming.password(lent.password) };
         let mut retry = 0;
@@ -257,9 +258,10 @@ fn verdict(ending: Ending) -> Outcome {
     }
 }
 
-/// One of the loopback addresses 127.1.0.1 and on.
-fn source(sources: u32, random: &mut Random) -> Option<Ipv4Addr> {
+/// One of the loopback addresses 127.1.0.1 and on, when the server is on one.
+fn source(plan: &Plan, random: &mut Random) -> Option<Ipv4Addr> {
     let base = Ipv4Addr::new(127, 1, 0, 1).to_bits();
-    let number = (random.uniform() * f64::from(sources)) as u32;
-    (sources > 0).then(|| Ipv4Addr::from_bits(base + number))
+    let number = (random.uniform() * f64::from(plan.sources)) as u32;
+    let has_choice = plan.sources > 0 && plan.address.is_ipv4() && plan.address.ip().is_loopback();
+    has_choice.then(|| Ipv4Addr::from_bits(base + number))
 }

@@ -174,6 +174,8 @@ mod tests {
                 late: Percentiles::default(),
                 invalid_because: vec!["it was late".to_owned()],
             },
+            attack: None,
+            capacity: Vec::new(),
             series: vec![Second { due: 10, changed: 9, ..Second::default() }; 3],
         };
         let page = page(&outcome).unwrap();

@@ -55,13 +55,18 @@ impl Ledger {
     /// When the file cannot be written.
     pub(crate) fn open(path: Option<&Path>) -> io::Result<Self> {
         let Some(path) = path else {
-            return Ok(Self(None));
+            return Ok(Self::none());
         };
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         if file.metadata()?.len() == 0 {
             writeln!(file, "{FORMAT}")?;
         }
         Ok(Self(Some(file)))
+    }
+
+    /// A ledger that keeps nothing.
+    pub(crate) fn none() -> Self {
+        Self(None)
     }
 
     /// Writes down that account `account` is about to be given password `number`.

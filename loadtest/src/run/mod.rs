@@ -11,6 +11,7 @@
 //! | `population.rs` | accounts and their passwords |
 //! | `session.rs` | one session on the wire |
 //! | `crew.rs` | one thread of sessions |
+//! | `capacity.rs` | how many clients are too many |
 //! | `retry.rs` | what refused clients do |
 //! | `ledger.rs` | intents and outcomes, for `verify` |
 //! | `measure.rs` | counting |
@@ -21,6 +22,7 @@
 //! | `compare.rs` | two results |
 
 mod arrivals;
+mod capacity;
 mod compare;
 mod condition;
 mod crew;
@@ -48,6 +50,7 @@ use clap::Args;
 use crate::clock;
 use crate::target::first_line_of_stdin;
 use arrivals::{Arrivals, SHAPE_SYNTAX, Shape};
+use capacity::Growth;
 use condition::{CONDITION_SYNTAX, Condition};
 use crew::{Pace, Plan};
 use ledger::Ledger;
@@ -91,6 +94,18 @@ pub(crate) struct Options {
     /// Instead of arrivals: this many clients that begin again as soon as they have ended
     #[arg(long, conflicts_with = "arrivals")]
     clients: Option<u32>,
+    /// Begin with one of these clients and double their number step by step
+    #[arg(long, requires = "clients")]
+    find_capacity: bool,
+    /// Beside the honest load: guesses with wrong passwords, arriving like this
+    #[arg(long, help = format!("Beside the honest load, guesses with wrong passwords: {SHAPE_SYNTAX}"))]
+    attack: Option<Shape>,
+    /// Loopback addresses that the attack comes from
+    #[arg(long, default_value_t = 1)]
+    attack_sources: u32,
+    /// Client program of the attack; slow holds channels
+    #[arg(long, default_value = "snappymail")]
+    attack_profile: Mix,
     /// How long clients come
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
@@ -152,8 +167,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When the load cannot be run; what the server does wrong is part of the result instead.
 pub(crate) fn run(options: &Options) -> io::Result<ExitCode> {
-    let is_local = options.address.ip().is_loopback();
-    if !is_local && !options.allow_remote {
+    if !options.address.ip().is_loopback() && !options.allow_remote {
         return Err(io::Error::other("the server is not on this machine; --allow-remote allows that"));
     }
     let outcome = options.measure()?;
@@ -183,39 +197,62 @@ impl Options {
     fn measure(&self) -> io::Result<Outcome> {
         let length = Duration::try_from_secs_f64(self.seconds).map_err(io::Error::other)?;
         let history = self.ledger.as_deref().map(ledger::read).transpose()?.unwrap_or_default();
-        let skew = Skew { users: self.skew, domains: self.domain_skew };
+        let growth = match self.clients {
+            Some(clients) if self.find_capacity => Some(Growth::new(clients, length).map_err(io::Error::other)?),
+            Some(_) | None => None,
+        };
         let plan = Arc::new(self.plan(length)?);
         let cpu_before = clock::own_cpu_ns();
         let (ended, end) = mpsc::channel();
+        let population = |part, parts| {
+            let skew = Skew { users: self.skew, domains: self.domain_skew };
+            Population::new(self.accounts, self.domains, skew, &history, part, parts)
+        };
         for part in 0..self.threads {
-            let population = Population::new(self.accounts, self.domains, skew, &history, part, self.threads);
-            let seed = self.seed.wrapping_mul(0x1_0000).wrapping_add(part.into());
-            let pace = match self.clients {
-                Some(clients) => {
-                    let share = clients / self.threads + u32::from(part < clients % self.threads);
-                    Pace::Closed { clients: share, length }
-                }
-                None => {
-                    let (part, parts) = (part as usize, self.threads as usize);
-                    // Chance of its own: when clients come says nothing about who they are.
-                    Pace::Open(Arrivals::new(&self.arrivals, length, part, parts, !seed))
-                }
-            };
-            let (plan, ended) = (Arc::clone(&plan), ended.clone());
+            let (population, pace) = (population(part, self.threads), self.pace(part, growth, length));
+            let (plan, ended, seed) = (Arc::clone(&plan), ended.clone(), self.seed_of(part));
             thread::spawn(move || ended.send(crew::run(plan, population, pace, seed)));
         }
+        let mut threads = self.threads;
+        let attack = self.attack.as_ref().map(|shape| (shape, Arc::new(self.attack_plan(&plan, length))));
+        if let Some((shape, plan)) = &attack {
+            let seed = self.seed_of(self.threads);
+            let (population, pace) = (population(0, 1), Pace::Open(Arrivals::new(shape, length, 0, 1, !seed)));
+            let (plan, ended) = (Arc::clone(plan), ended.clone());
+            thread::spawn(move || ended.send(crew::run(plan, population, pace, seed)));
+            threads += 1;
+        }
         drop(ended);
-        self.watch(&plan, &end)?;
+        self.watch(&plan, threads, &end)?;
         let seconds = (clock::monotonic_ns() - plan.start) as f64 / 1e9;
         let cpus_used = (clock::own_cpu_ns() - cpu_before) as f64 / 1e9 / seconds;
-        Ok(self.conclude(&plan.measure(), seconds, cpus_used))
+        let mut outcome = self.conclude(&plan.measure(), threads, seconds, cpus_used);
+        outcome.attack = attack.map(|(_, plan)| plan.measure().counts);
+        outcome.capacity = growth.map(|growth| growth.evaluate(&outcome.series)).unwrap_or_default();
+        Ok(outcome)
+    }
+
+    fn seed_of(&self, part: u32) -> u64 {
+        self.seed.wrapping_mul(0x1_0000).wrapping_add(part.into())
+    }
+
+    /// When the generator thread `part` begins sessions.
+    fn pace(&self, part: u32, growth: Option<Growth>, length: Duration) -> Pace {
+        let Some(clients) = self.clients else {
+            // Chance of its own: when clients come says nothing about who they are.
+            let (index, parts, seed) = (part as usize, self.threads as usize, !self.seed_of(part));
+            return Pace::Open(Arrivals::new(&self.arrivals, length, index, parts, seed));
+        };
+        let mine = (0..clients).filter(|client| client % self.threads == part);
+        let begins = mine.map(|client| growth.map_or(Duration::ZERO, |growth| growth.begin(client))).collect();
+        Pace::Closed { begins, length }
     }
 
     fn plan(&self, length: Duration) -> io::Result<Plan> {
         let password = first_line_of_stdin()?;
         Ok(Plan {
             address: self.address,
-            sources: if self.address.ip().is_loopback() && self.address.is_ipv4() { self.sources } else { 0 },
+            sources: self.sources,
             naming: Naming { user: self.users.clone(), domains: self.domains, password },
             mix: self.profiles.clone(),
             wrong_share: self.wrong_share,
@@ -230,11 +267,30 @@ impl Options {
         })
     }
 
+    /// The attack beside `honest` sessions: all passwords are wrong, and nothing is written down.
+    fn attack_plan(&self, honest: &Plan, length: Duration) -> Plan {
+        Plan {
+            address: self.address,
+            sources: self.attack_sources,
+            naming: honest.naming.clone(),
+            mix: self.attack_profile.clone(),
+            wrong_share: 1.0,
+            bad_first_share: 0.0,
+            retry: Retry::Never,
+            retries_max: 0,
+            patience: honest.patience,
+            sessions_max: self.sessions_max,
+            start: honest.start,
+            ledger: Ledger::none(),
+            measure: Mutex::new(Measure::new(length)),
+        }
+    }
+
     /// Shows progress on a terminal until all threads have ended.
-    fn watch(&self, plan: &Plan, end: &mpsc::Receiver<io::Result<()>>) -> io::Result<()> {
+    fn watch(&self, plan: &Plan, threads: u32, end: &mpsc::Receiver<io::Result<()>>) -> io::Result<()> {
         let mut terminal = io::stderr();
         let shows = terminal.is_terminal();
-        let mut left = self.threads;
+        let mut left = threads;
         let mut changed_before = 0;
         while left > 0 {
             match end.recv_timeout(Duration::from_secs(1)) {
@@ -268,11 +324,11 @@ impl Options {
         if shows { writeln!(terminal) } else { Ok(()) }
     }
 
-    fn conclude(&self, measure: &Measure, seconds: f64, cpus_used: f64) -> Outcome {
+    fn conclude(&self, measure: &Measure, threads: u32, seconds: f64, cpus_used: f64) -> Outcome {
         let late = Percentiles::of(&measure.late);
         let mut invalid_because = Vec::new();
-        if cpus_used > CPU_SHARE_MAX * f64::from(self.threads) {
-            invalid_because.push(format!("the generator used {cpus_used:.2} processors for {} threads", self.threads));
+        if cpus_used > CPU_SHARE_MAX * f64::from(threads) {
+            invalid_because.push(format!("the generator used {cpus_used:.2} processors for {threads} threads"));
         }
         if late.p99_ms > LATE_P99_MS_MAX {
             invalid_because.push(format!("one session in a hundred began {:.0} ms late or later", late.p99_ms));
@@ -290,8 +346,10 @@ impl Options {
             goodput_per_s: measure.changed_in_time as f64 / seconds.min(self.seconds),
             counts: measure.counts,
             latency: measure.latency(),
-            generator: Generator { threads: self.threads, cpus_used, late, invalid_because },
+            generator: Generator { threads, cpus_used, late, invalid_because },
             series,
+            attack: None,
+            capacity: Vec::new(),
         }
     }
 }
@@ -325,6 +383,13 @@ fn summarize(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
             "{name:<10} {:>9} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1}",
             it.count, it.p50_ms, it.p90_ms, it.p99_ms, it.p999_ms, it.max_ms
         )?;
+    }
+    for step in &outcome.capacity {
+        writeln!(out, "{:>5} clients {:>9.1} changes/s", step.clients, step.changes_per_s)?;
+    }
+    if let Some(attack) = &outcome.attack {
+        let failed = attack.timed_out + attack.broken + attack.unstarted;
+        writeln!(out, "attack: {} guesses denied, {} refused, {failed} failed", attack.denied, attack.refused)?;
     }
     for reason in &outcome.generator.invalid_because {
         writeln!(out, "NOT VALID: {reason}")?;

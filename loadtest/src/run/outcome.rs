@@ -28,6 +28,17 @@ pub(crate) struct Outcome {
     pub(crate) generator: Generator,
     /// Second by second.
     pub(crate) series: Vec<Second>,
+    /// What became of the sessions of an attack, which are counted nowhere else.
+    pub(crate) attack: Option<Counts>,
+    /// How the rate of changes grew with the number of clients, where that was looked for.
+    pub(crate) capacity: Vec<CapacityStep>,
+}
+
+/// The rate of changes with so many clients, each beginning again as soon as it has ended.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct CapacityStep {
+    pub(crate) clients: u32,
+    pub(crate) changes_per_s: f64,
 }
 
 /// What became of the sessions. Each session that was due is counted once in the first group.

@@ -3,12 +3,14 @@
 //! The inputs of [`line`] and [`session`] are text that a person can write: some bytes that say
 //! how the rest is delivered, a NUL, and the stream a client sends.
 
+mod argon2id;
 mod line;
 mod session;
 
 use keyturn::auth::{Credentials, legacy};
 use keyturn::proto::{Command, redacted};
 
+pub use argon2id::argon2id;
 pub use line::line;
 pub use session::session;
 
@@ -38,7 +40,7 @@ pub fn command(input: &[u8]) {
 }
 
 /// Any bytes are a hash that can be kept and read again, or a fault that does not repeat them.
-pub fn hash(input: &[u8]) {
+pub fn imported(input: &[u8]) {
     match legacy::parse(input) {
         Ok(verifier) => {
             let credentials = Credentials { changed_at: 1, change_id: 2, verifiers: vec![verifier.clone()] };
