@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use keyturn::auth::{Hasher, Recognizer};
 use keyturn::model::{Argon2idCost, Clock, Secret};
+use rustix::time::{ClockId, clock_gettime};
 
 #[path = "support/generator.rs"]
 mod generator;
@@ -41,6 +42,8 @@ const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/record/pool.m
 struct Round {
     /// Of the pool alone, per second.
     hashes: f64,
+    /// Processor time of one hash of the pool alone, in ms.
+    hash_cpu_ms: f64,
     /// Of the server, while nobody probes.
     changes: Findings,
     /// NOOPs while the pool is saturated.
@@ -53,6 +56,12 @@ impl Round {
         self.changes.number("ops_per_s") / (self.hashes / 2.0)
     }
 
+    /// The same share in processor time: what two hashes cost alone, against what a change costs
+    /// the server. Other processes do not blur it.
+    fn cpu_ratio(&self) -> f64 {
+        2.0 * self.hash_cpu_ms / (self.changes.number("server_cpu_ns_per_op") / 1e6)
+    }
+
     /// What other processes used, in processors; the generator that runs beside the probe is among
     /// them, but uses little.
     fn noise(&self) -> f64 {
@@ -60,8 +69,9 @@ impl Round {
     }
 }
 
-/// Hashes per second that one nice thread on each of `cpus` makes together.
-fn hash_alone(cpus: &[usize], length: Duration) -> io::Result<f64> {
+/// Hashes per second that one nice thread on each of `cpus` makes together, and the processor time
+/// of each in ms.
+fn hash_alone(cpus: &[usize], length: Duration) -> (f64, f64) {
     let done = AtomicU64::new(0);
     let enough = AtomicBool::new(false);
     let recognizer = Recognizer::new();
@@ -73,14 +83,21 @@ fn hash_alone(cpus: &[usize], length: Duration) -> io::Result<f64> {
         }
         // The arenas are touched for the first time before the window opens.
         std::thread::park_timeout(Duration::from_millis(500));
-        let (begun, before) = (clock.now(), done.load(Ordering::Relaxed));
+        let (begun, before, cpu_before) = (clock.now(), done.load(Ordering::Relaxed), own_cpu_ms());
         while clock.now().since(begun) < length {
             std::thread::park_timeout(Duration::from_millis(1));
         }
-        let (ended, after) = (clock.now(), done.load(Ordering::Relaxed));
+        let (ended, after, cpu_after) = (clock.now(), done.load(Ordering::Relaxed), own_cpu_ms());
         enough.store(true, Ordering::Relaxed);
-        Ok((after - before) as f64 / ended.since(begun).as_secs_f64())
+        let count = (after - before) as f64;
+        (count / ended.since(begun).as_secs_f64(), (cpu_after - cpu_before) / count)
     })
+}
+
+/// Processor time of this process so far.
+fn own_cpu_ms() -> f64 {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    used.tv_sec as f64 * 1e3 + used.tv_nsec as f64 / 1e6
 }
 
 fn hash_until(cpu: usize, enough: &AtomicBool, done: &AtomicU64, recognizer: Recognizer) {
@@ -98,7 +115,7 @@ fn hash_until(cpu: usize, enough: &AtomicBool, done: &AtomicU64, recognizer: Rec
 
 /// One round: the pool alone, the server, the server with probes.
 fn measure(cpus: &[usize], generator: &Generator<'_>, server: &Server, seconds: f64) -> io::Result<Round> {
-    let hashes = hash_alone(cpus, Duration::from_secs_f64(seconds))?;
+    let (hashes, hash_cpu_ms) = hash_alone(cpus, Duration::from_secs_f64(seconds));
     let pid = server.pid();
     let change = |seconds: f64| {
         format!("changes --connections {CLIENTS} --user u{{}} --password-stdin --server-pid {pid} --seconds {seconds}")
@@ -113,7 +130,7 @@ fn measure(cpus: &[usize], generator: &Generator<'_>, server: &Server, seconds: 
     );
     let probe = generator.run(server.address(), &probe);
     finish(load)?;
-    Ok(Round { hashes, changes, probe: probe? })
+    Ok(Round { hashes, hash_cpu_ms, changes, probe: probe? })
 }
 
 #[expect(clippy::print_stdout, reason = "a bench speaks to its terminal")]
@@ -137,13 +154,13 @@ fn main() -> io::Result<()> {
     }
     found.sort_by(|one, other| one.noise().total_cmp(&other.noise()));
     found.truncate(rounds);
-    let record = record(&found, tries, seconds)?;
+    let record = record(&found, tries, seconds, patience)?;
     println!("\n{record}");
     fs::write(RECORD, record)
 }
 
 /// The page that is kept.
-fn record(rounds: &[Round], tries: usize, seconds: f64) -> io::Result<String> {
+fn record(rounds: &[Round], tries: usize, seconds: f64, patience: f64) -> io::Result<String> {
     let over = |of: fn(&Round) -> f64| Spread::of(rounds.iter().map(of));
     let ratio = over(Round::ratio);
     let p99 = over(|round| round.probe.number("p99_us"));
@@ -152,12 +169,13 @@ fn record(rounds: &[Round], tries: usize, seconds: f64) -> io::Result<String> {
     Ok(format!(
         "# Password changes against the hashing pool alone\n\n{}. Argon2id 19456 KiB, t=2, p=1; server and generator \
          share all CPUs; {CLIENTS} clients, each: connect, USER, PASS, NEWPASS, QUIT, again.\n\
-         `cargo bench --bench pool -- --rounds {count} --tries {tries} --seconds {seconds}`: median (min–max) of the \
+         `cargo bench --bench pool -- --rounds {count} --tries {tries} --seconds {seconds} --patience {patience}`: median (min–max) of the \
          {count} quietest of {tries} rounds; the ratio is taken within each.\n\n\
          | measure | found | wanted | reached |\n|---|---|---|---|\n\
          | hashes/s, pool alone | {} | | |\n\
          | changes/s, server | {} | | |\n\
          | changes/s against hashes/s / 2 | **{}** | ≥ {RATIO_MIN} | {} |\n\
+         | the same in processor time | {} | | |\n\
          | one change, p50 ms | {} | | |\n\
          | one change, p99 ms | {} | | |\n\
          | server CPU per change, ms | {} | | |\n\
@@ -171,6 +189,7 @@ fn record(rounds: &[Round], tries: usize, seconds: f64) -> io::Result<String> {
         over(|round| round.changes.number("ops_per_s")).show(1),
         ratio.show(3),
         reached(ratio.median >= RATIO_MIN),
+        over(Round::cpu_ratio).show(3),
         over(|round| round.changes.number("p50_us") / 1e3).show(0),
         over(|round| round.changes.number("p99_us") / 1e3).show(0),
         over(|round| round.changes.number("server_cpu_ns_per_op") / 1e6).show(2),

@@ -44,6 +44,11 @@ impl Accounts {
     }
 
     /// See [`Directory::change_password`].
+    /// Whether `account` is an operator's.
+    pub(super) fn is_operator(&self, account: &Account) -> bool {
+        account.is_master(self.directory.main_domain())
+    }
+
     pub(super) fn change_password(&self, account: &Account, credentials: Credentials) -> Transaction {
         self.directory.change_password(account, credentials)
     }

@@ -63,10 +63,6 @@ pub use self::commands::Order;
 pub use self::counters::{Count, Snapshot};
 pub use self::mailbox::Mailbox;
 
-/// How long a request may wait for a worker: clients give up after ten seconds or more, and the
-/// work itself must still be done.
-const WAIT_MAX: Duration = Duration::from_secs(5);
-
 /// Nanoseconds that a hash takes for each KiB it writes, on ordinary machines; where no job has
 /// been measured yet.
 const EXPECTED_NS_PER_KIB: u64 = 360;
@@ -130,8 +126,6 @@ pub struct Ticket {
     pub mailbox: Arc<Mailbox>,
     /// Who asks: the pool's time is shared fairly among networks.
     pub peer: IpAddr,
-    /// The session is an operator's: a part of the pool is reserved for these.
-    pub is_operator: bool,
 }
 
 impl Ticket {
@@ -153,6 +147,9 @@ pub struct ServiceSettings {
     pub workers: usize,
     /// Of new passwords.
     pub cost: Argon2idCost,
+    /// How long a job may wait before the pool: clients give up after ten seconds or more, and the
+    /// work itself must still be done.
+    pub queue_time_max: Duration,
     /// Jobs that may wait before the pool.
     pub queue_length_max: usize,
     /// Least length of a new password, in bytes.
@@ -192,7 +189,11 @@ impl Service {
         let clock = Clock::new();
         let origins = Origins::new(directory.main_domain());
         let accounts = Arc::new(Accounts::new(directory));
-        let bounds = Bounds { workers: settings.workers, wait_max: WAIT_MAX, length_max: settings.queue_length_max };
+        let bounds = Bounds {
+            workers: settings.workers,
+            wait_max: settings.queue_time_max,
+            length_max: settings.queue_length_max,
+        };
         let queue = Queue::new(bounds, expected_time(settings.cost), origins, clock.clone(), Arc::clone(&counters));
         let queue = Arc::new(queue);
         let password_bytes_min = Arc::new(AtomicUsize::new(settings.password_bytes_min));
@@ -221,7 +222,7 @@ impl Service {
     }
 
     /// Queues `request`, or returns its answer at once when it needs no work: it could not begin
-    /// within five seconds, too many wait, or the new password breaks a rule that needs no hash.
+    /// in time, too many wait, or the new password breaks a rule that needs no hash.
     #[must_use]
     pub fn submit(&self, request: Request, ticket: &Ticket) -> Option<Answer> {
         let answer = match self.check_request(request) {
@@ -251,8 +252,8 @@ impl Service {
     }
 
     /// Applies the settings that may change while running.
-    pub fn apply(&self, queue_length_max: usize, password_bytes_min: usize) {
-        self.inner.queue.set_length_max(queue_length_max);
+    pub fn apply(&self, queue_time_max: Duration, queue_length_max: usize, password_bytes_min: usize) {
+        self.inner.queue.set_bounds(queue_time_max, queue_length_max);
         self.inner.password_bytes_min.store(password_bytes_min, Ordering::Relaxed);
     }
 

@@ -110,6 +110,7 @@ impl Worker {
         match proof {
             _ if !account.may_log_in() => Verdict::Denied(Denial::Disabled(account.name)),
             Some(proof) => {
+                let proof = proof.of_operator(self.accounts.is_operator(&account));
                 if self.hasher.may_upgrade(&account.credentials, &secret) {
                     let Account { name: account, password_revision, .. } = account;
                     self.queue.offer_upgrade(Upgrade { account, password_revision, secret, since: self.clock.now() });
@@ -134,7 +135,8 @@ impl Worker {
         }
         self.counters.add(Count::Hashes, 1);
         let credentials = self.hasher.make(&secret, seconds_since_1970());
-        let renewed = Box::new(self.hasher.renew(account.name.clone(), account.password_revision + 1, &secret));
+        let renewed = self.hasher.renew(account.name.clone(), account.password_revision + 1, &secret);
+        let renewed = Box::new(renewed.of_operator(self.accounts.is_operator(&account)));
         drop(secret);
         let transaction = self.accounts.change_password(&account, credentials.clone());
         let change = Change::new(ticket.clone(), proof, renewed, credentials, transaction);

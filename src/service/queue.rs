@@ -166,9 +166,9 @@ impl Queue {
         }
     }
 
-    /// Changes how many jobs may wait.
-    pub(super) fn set_length_max(&self, length_max: usize) {
-        lock(&self.state).admission.set_length_max(length_max);
+    /// Changes how long and how many jobs may wait.
+    pub(super) fn set_bounds(&self, wait_max: Duration, length_max: usize) {
+        lock(&self.state).admission.set_bounds(wait_max, length_max);
     }
 
     /// How many jobs wait, and how long one takes.

@@ -158,7 +158,7 @@ fn a_change_is_refused_before_it_costs_a_hash() {
     check("abc", NewPasswordRefusal::TooShort { bytes_min: 4 });
     check("POSTmaster", NewPasswordRefusal::SameAsName);
     check("old secret", NewPasswordRefusal::SameAsOld);
-    service.apply(64, 11);
+    service.apply(SETTINGS.queue_time_max, 64, 11);
     check("ten bytes!", NewPasswordRefusal::TooShort { bytes_min: 11 });
     world.set("PWDAllowed", "NO");
     check("long enough", NewPasswordRefusal::NotAllowed);
@@ -223,7 +223,7 @@ fn a_job_beyond_the_queues_length_is_turned_away_at_once() {
     }
     let snapshot = service.snapshot();
     assert_eq!([Count::Waiting, Count::Busy, Count::Displaced].map(|count| snapshot.of(count)), [1, 2, 1]);
-    service.apply(2, 4);
+    service.apply(SETTINGS.queue_time_max, 2, 4);
     assert!(service.submit(verification("nobody", "old secret"), &world.ticket(6)).is_none());
     world.store.hold_reads(false);
     let kinds: Vec<_> = world.answers(4).iter().map(|(session, answer)| (*session, kind(answer))).collect();

@@ -25,8 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
-pub(super) const SETTINGS: ServiceSettings =
-    ServiceSettings { workers: 2, cost: COST, queue_length_max: 64, password_bytes_min: 4 };
+pub(super) const SETTINGS: ServiceSettings = ServiceSettings {
+    workers: 2,
+    cost: COST,
+    queue_time_max: Duration::from_secs(5),
+    queue_length_max: 64,
+    password_bytes_min: 4,
+};
 
 /// A store whose reads can be held up and whose reads and commits can be made to fail.
 #[derive(Debug)]
@@ -156,13 +161,7 @@ impl World {
     }
 
     pub(super) fn ticket(&self, session: u64) -> Ticket {
-        Ticket {
-            session,
-            abandoned: Arc::default(),
-            mailbox: Arc::clone(&self.mailbox),
-            peer: PEER,
-            is_operator: false,
-        }
+        Ticket { session, abandoned: Arc::default(), mailbox: Arc::clone(&self.mailbox), peer: PEER }
     }
 
     /// What the postmaster's session has after its login.

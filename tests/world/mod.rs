@@ -88,7 +88,7 @@ impl World {
         let config = self.config();
         if let Some(running) = &mut self.running {
             running.server.apply(&config.live);
-            running.service.apply(config.live.queue_length_max, config.live.password_bytes_min);
+            running.service.apply(config.live.queue, config.live.queue_length_max, config.live.password_bytes_min);
             running.config = config;
         }
     }
@@ -215,6 +215,7 @@ impl World {
         let settings = ServiceSettings {
             workers: 1,
             cost: config.argon2id,
+            queue_time_max: config.live.queue,
             queue_length_max: config.live.queue_length_max,
             password_bytes_min: config.live.password_bytes_min,
         };

@@ -161,8 +161,9 @@ impl<J: Patient> Admission<J> {
         }
     }
 
-    /// Changes how many jobs may wait.
-    pub(super) fn set_length_max(&mut self, length_max: usize) {
+    /// Changes how long and how many jobs may wait.
+    pub(super) fn set_bounds(&mut self, wait_max: Duration, length_max: usize) {
+        self.bounds.wait_max = wait_max;
         self.bounds.length_max = length_max;
     }
 

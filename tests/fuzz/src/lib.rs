@@ -40,7 +40,7 @@ pub fn command(input: &[u8]) {
 }
 
 /// Any bytes are a hash that can be kept and read again, or a fault that does not repeat them.
-pub fn hash(input: &[u8]) {
+pub fn imported(input: &[u8]) {
     match legacy::parse(input) {
         Ok(verifier) => {
             let credentials = Credentials { changed_at: 1, change_id: 2, verifiers: vec![verifier.clone()] };
