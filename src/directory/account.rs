@@ -83,9 +83,7 @@ impl Account {
     /// Whether it has the server right Master, which only accounts of the main domain can have.
     #[must_use]
     pub fn is_master(&self, main_domain: &DomainName) -> bool {
-        let is_master = |right: &Value| matches!(right, Value::String(right) if right.eq_ignore_ascii_case("Master"));
-        self.name.domain() == main_domain
-            && matches!(self.settings.own().get("Rights"), Some(Value::Array(rights)) if rights.iter().any(is_master))
+        self.name.domain() == main_domain && self.rights.iter().any(|right| right.eq_ignore_ascii_case("Master"))
     }
 
     /// When it was created, in seconds since 1970.

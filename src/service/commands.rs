@@ -53,7 +53,9 @@ impl Order {
         match work {
             Work::Make { secret, renews } => {
                 self.errand.take_credentials(hasher.make(&secret, seconds_since_1970()));
-                self.renewed = renews.map(|(account, revision)| Box::new(hasher.renew(account, revision, &secret)));
+                let is_operator = self.proof.is_operator();
+                let renew = |(account, revision)| hasher.renew(account, revision, &secret).of_operator(is_operator);
+                self.renewed = renews.map(|own| Box::new(renew(own)));
             }
             Work::Check { account, secret } => {
                 let subject = (account.name, account.password_revision, &account.credentials);
@@ -84,11 +86,6 @@ impl Order {
     /// Who sent it.
     pub(super) fn proof(&self) -> &Authenticated {
         &self.proof
-    }
-
-    /// Whether what is to be hashed is the new password of who sent it.
-    pub(super) fn is_for_itself(&self) -> bool {
-        matches!(&self.work, Some(Work::Make { renews: Some(_), .. }))
     }
 
     /// The session's login is void.

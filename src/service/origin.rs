@@ -48,20 +48,17 @@ impl Origins {
                 (class, self.numbers.hash_one((local, domain)), self.numbers.hash_one(domain))
             }
             // One account may administer from many sessions at once; each has one command under way.
-            Request::Command { proof, .. } => {
-                (Class::Operator, self.numbers.hash_one(ticket.session), self.domain_of(proof))
-            }
-            Request::Order(order) => {
-                let class = if order.is_for_itself() { Class::Change } else { Class::Operator };
-                (class, self.numbers.hash_one(ticket.session), self.domain_of(order.proof()))
-            }
+            Request::Command { proof, .. } => self.of_command(proof, ticket),
+            Request::Order(order) => self.of_command(order.proof(), ticket),
         };
         let (network, weight) = network(ticket.peer);
         (class, Origin { source: self.numbers.hash_one(network), domain, account, weight })
     }
 
-    fn domain_of(&self, proof: &Authenticated) -> u64 {
-        self.numbers.hash_one(proof.account().domain().as_str().as_bytes())
+    fn of_command(&self, proof: &Authenticated, ticket: &Ticket) -> (Class, u64, u64) {
+        let class = if proof.is_operator() { Class::Operator } else { Class::Change };
+        let domain = proof.account().domain().as_str().as_bytes();
+        (class, self.numbers.hash_one(ticket.session), self.numbers.hash_one(domain))
     }
 }
 

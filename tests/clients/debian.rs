@@ -56,9 +56,23 @@ pub(crate) fn perl(script: &str, arguments: &[&str]) -> String {
     run(Command::new("perl"), script, arguments)
 }
 
-fn run(mut command: Command, script: &str, arguments: &[&str]) -> String {
+/// Runs one of the Python files beside this one with a package from PyPI, which is unpacked into
+/// `folder` for it; its arguments follow that folder.
+pub(crate) fn python(script: &str, package: &str, folder: &Path, arguments: &[&str]) -> String {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target"]);
+    let output = pip.arg(folder).arg(package).output().unwrap();
+    assert!(output.status.success(), "{package} cannot be had: {output:?}");
+    run_in(Command::new("python3"), script, folder, arguments)
+}
+
+fn run(command: Command, script: &str, arguments: &[&str]) -> String {
+    run_in(command, script, unpacked(), arguments)
+}
+
+fn run_in(mut command: Command, script: &str, folder: &Path, arguments: &[&str]) -> String {
     let script = root().join("tests/clients").join(script);
-    let output = command.arg(script).arg(unpacked()).args(arguments).output().unwrap();
+    let output = command.arg(script).arg(folder).args(arguments).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

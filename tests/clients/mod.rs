@@ -1,4 +1,4 @@
-//! Clients nobody here wrote, as Debian ships them, against our server.
+//! Clients nobody here wrote, as Debian and PyPI ship them, against our server.
 
 pub(crate) mod debian;
 
@@ -6,10 +6,10 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::Stdio;
 
-use self::debian::{perl, php, tool};
-use crate::world::World;
+use self::debian::{perl, php, python, tool};
 use crate::world::client::Client;
 use crate::world::program::Home;
+use crate::world::{MAIN_DOMAIN, World};
 
 const OLD: &str = "blue harbor 42";
 const NEW: &str = "green p\u{e4} ss \"quoted\" ";
@@ -102,6 +102,17 @@ fn nmap_names_the_service() {
     for expected in ["name=\"pop3pw\"", "product=\"poppassd\"", concat!("keyturn-", env!("CARGO_PKG_VERSION"))] {
         assert!(report.contains(expected), "no {expected} in:\n{report}");
     }
+}
+
+/// One package that administers servers by their command line, nearly all of it.
+#[test]
+fn cgpcli_administers_domains_and_accounts() {
+    let (_world, address) = world("communigate");
+    let folder = tempfile::tempdir().unwrap();
+    let port = address.port().to_string();
+    let arguments = ["127.0.0.1", &port, MAIN_DOMAIN, "postmaster", "postmaster's secret"];
+    let complaints = python("cgpcli.py", "CGPCLI==1.1.9", folder.path(), &arguments);
+    assert_eq!(complaints, "");
 }
 
 /// Pipes `pieces` into netcat one by one, and returns what came out.
