@@ -211,3 +211,120 @@ fn work(orders: &Mutex<Receiver<Order>>, routes: &Routes, queue: &Queue) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::Service;
+    use crate::service::world::{SETTINGS, World};
+    use crate::store::CommitFault;
+
+    /// What an inline session of the postmaster that has `proof` is answered, and what it has then.
+    fn ask_with(
+        world: &World,
+        service: &Service,
+        proof: Box<Authenticated>,
+        line: &str,
+    ) -> Option<(String, Box<Authenticated>)> {
+        let line = CommandLine::new(line.as_bytes());
+        match world.ask(service, Request::Command { proof, line, is_inline: true }) {
+            Answer::Executed(CommandOutcome::Answered { proof, answer }) => {
+                Some((String::from_utf8(answer).unwrap().trim_end().to_owned(), proof))
+            }
+            Answer::Executed(CommandOutcome::Expired) => None,
+            answer @ (Answer::Verified(_) | Answer::Changed(_)) => panic!("{answer:?} to a command"),
+        }
+    }
+
+    fn ask(world: &World, service: &Service, line: &str) -> String {
+        ask_with(world, service, world.proof(), line).expect("the login counts").0
+    }
+
+    #[test]
+    fn commands_read_hash_and_commit_and_are_answered_in_the_end() {
+        let world = World::new();
+        let service = world.start(SETTINGS);
+        for (line, answer) in [
+            ("LISTDOMAINS", "201 (example.com)"),
+            ("CREATEACCOUNT alice {Password=\"green barn 9\";}", "200 OK"),
+            ("VERIFYACCOUNTPASSWORD alice PASSWORD \"green barn 9\"", "200 OK"),
+            ("VERIFYACCOUNTPASSWORD alice PASSWORD other", "515 incorrect password or account name"),
+            ("SETACCOUNTSETTINGS alice {x=1;}", "200 OK"),
+            ("GETACCOUNTSETTINGS alice", "201 {x=1;}"),
+            ("WHAT", "500 unknown command - send HELP for a list"),
+        ] {
+            assert_eq!(ask(&world, &service, line), answer, "{line}");
+        }
+        assert_eq!((service.snapshot().of(Count::Commands), service.snapshot().of(Count::Hashes)), (7, 3));
+        service.stop();
+    }
+
+    #[test]
+    fn a_session_stays_logged_in_when_it_changes_its_own_password_and_others_do_not() {
+        let world = World::new();
+        let service = world.start(SETTINGS);
+        let (one, other) = (world.proof(), world.proof());
+        let line = "SETACCOUNTPASSWORD * PASSWORD \"another secret\"";
+        let (answer, one) = ask_with(&world, &service, one, line).unwrap();
+        assert_eq!(answer, "200 OK");
+        assert!(ask_with(&world, &service, other, "NOOP").is_none());
+        let (answer, _) = ask_with(&world, &service, one, "LISTDOMAINS").unwrap();
+        assert_eq!(answer, "201 (example.com)");
+        service.stop();
+    }
+
+    #[test]
+    fn a_faulty_store_is_never_answered_with_success() {
+        let create = "CREATEDOMAIN new.example";
+        for (fault, answer) in [
+            (CommitFault::Closed("x".into()), "501 server error - nothing was changed - try again later"),
+            (CommitFault::Unknown("x".into()), "501 server error - the change may or may not have been made"),
+        ] {
+            let world = World::new();
+            let service = world.start(SETTINGS);
+            world.store.fail_commits(fault);
+            assert_eq!(ask(&world, &service, create), answer);
+            service.stop();
+        }
+        let world = World::new();
+        let (service, proof) = (world.start(SETTINGS), world.proof());
+        world.store.fail_reads(true);
+        let (answer, _) = ask_with(&world, &service, proof, "LISTDOMAINS").unwrap();
+        assert_eq!(answer, "501 server error - nothing was changed - try again later");
+        service.stop();
+    }
+
+    #[test]
+    fn a_command_that_always_meets_other_changes_is_given_up_unchanged() {
+        let world = World::new();
+        let service = world.start(SETTINGS);
+        world.store.lose_races(true);
+        assert_eq!(ask(&world, &service, "CREATEDOMAIN new.example"), "501 server is busy - try again later");
+        world.store.lose_races(false);
+        assert_eq!(ask(&world, &service, "LISTDOMAINS"), "201 (example.com)");
+        service.stop();
+    }
+
+    #[test]
+    fn commands_of_clients_that_have_gone_are_not_begun_but_answered() {
+        let world = World::new();
+        let service = world.start(SETTINGS);
+        let ticket = world.ticket(7);
+        ticket.abandoned.store(true, Ordering::Relaxed);
+        let line = CommandLine::new(b"CREATEDOMAIN new.example");
+        assert!(service.submit(Request::Command { proof: world.proof(), line, is_inline: true }, &ticket).is_none());
+        assert_eq!(world.answers(1)[0].0, 7);
+        assert_eq!(ask(&world, &service, "LISTDOMAINS"), "201 (example.com)");
+        service.stop();
+    }
+
+    #[test]
+    fn a_stopped_service_answers_that_it_is_busy() {
+        let world = World::new();
+        let service = world.start(SETTINGS);
+        let (late, proof) = (service.clone(), world.proof());
+        service.stop();
+        let (answer, _) = ask_with(&world, &late, proof, "LISTDOMAINS").unwrap();
+        assert_eq!(answer, "501 server is busy - try again later");
+    }
+}
