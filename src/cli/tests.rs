@@ -1,3 +1,7 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use super::right::{Right, ServerRight};
 use super::table::{Row, Shape, Status, rows};
 use super::world::{PASSWORD, World, dictionary};
@@ -260,12 +264,12 @@ fn a_login_counts_no_longer_once_the_password_is_another_one() {
     let mut world = World::furnished();
     let name = || AccountName::parse("user@other.example").unwrap();
     let proof = world.proof(name(), 1);
-    assert_eq!(world.with_proof(&proof, "NOOP"), "200 OK");
+    assert_eq!(world.with_proof(&proof, b"NOOP"), "200 OK");
     world.expect(&[("SETACCOUNTPASSWORD user@other.example PASSWORD other123", "200 OK")]);
-    assert_eq!(world.with_proof(&proof, "NOOP"), "expired");
+    assert_eq!(world.with_proof(&proof, b"NOOP"), "expired");
     world.expect(&[("DELETEACCOUNT user@other.example", "200 OK")]);
     let proof = world.proof(name(), 2);
-    assert_eq!(world.with_proof(&proof, "NOOP"), "expired");
+    assert_eq!(world.with_proof(&proof, b"NOOP"), "expired");
 }
 
 #[test]
@@ -474,6 +478,69 @@ fn every_command_is_open_to_those_who_have_the_right_and_to_nobody_else() {
                 if code == "200" || code == "201" {
                     assert_eq!(row.output == Shape::Nothing, code == "200", "{shown}");
                 }
+            }
+        }
+    }
+}
+
+/// Pieces that arguments are made of, sensible and not.
+const PIECES: &[&str] = &[
+    " ",
+    " ",
+    " ",
+    " ",
+    "user",
+    "postmaster",
+    "other.example",
+    "user@other.example",
+    "*",
+    "{",
+    "}",
+    "{a=b;}",
+    "{Password=secret12;}",
+    "{Members=(x);}",
+    "(",
+    ")",
+    "(a,b)",
+    "\"",
+    "\"x y\"",
+    "\\",
+    ";",
+    "=",
+    "#5",
+    "#NULL#",
+    "PASSWORD",
+    "INTO",
+    "TO",
+    "FORCE",
+    "FILTER",
+    "COOKIE",
+    "CHECK",
+    "KEY",
+    "10",
+    "-1",
+    "\u{1}",
+    "\u{e4}",
+    "<a>",
+];
+
+proptest! {
+    #[test]
+    fn no_line_upsets_anybody_and_every_answer_is_one_line(
+        command in select(rows().map(Row::name).collect::<Vec<_>>()),
+        pieces in vec(select(PIECES), 0..12),
+        bytes in vec(any::<u8>(), 0..8),
+    ) {
+        let mut world = World::furnished();
+        let mut line = command.as_bytes().to_vec();
+        pieces.iter().for_each(|piece| line.extend_from_slice(piece.as_bytes()));
+        line.extend(bytes.into_iter().filter(|&byte| byte != b'\n'));
+        for account in ["postmaster@main.example", "user@other.example"] {
+            let answer = world.line_by(account, &line);
+            prop_assert!(answer.len() > 4 && answer.as_bytes()[..3].iter().all(u8::is_ascii_digit), "{answer}");
+            prop_assert!(!answer.contains(['\r', '\n']), "{answer}");
+            if !answer.starts_with('2') {
+                prop_assert!(answer.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{answer}");
             }
         }
     }

@@ -64,6 +64,11 @@ impl World {
 
     /// What an inline session of `account` is answered, without the end of the line.
     pub(super) fn by(&mut self, account: &str, line: &str) -> String {
+        self.line_by(account, line.as_bytes())
+    }
+
+    /// As [`World::by`], for a line that need not be text.
+    pub(super) fn line_by(&mut self, account: &str, line: &[u8]) -> String {
         let name = AccountName::parse(account).unwrap();
         let revision = self.directory.account(&name).unwrap().map_or(0, |account| account.password_revision);
         let proof = self.proof(name, revision);
@@ -76,8 +81,8 @@ impl World {
     }
 
     /// What an inline session that has shown `proof` is answered.
-    pub(super) fn with_proof(&mut self, proof: &Authenticated, line: &str) -> String {
-        let mut errand = Errand::new(CommandLine::new(line.as_bytes()), true);
+    pub(super) fn with_proof(&mut self, proof: &Authenticated, line: &[u8]) -> String {
+        let mut errand = Errand::new(CommandLine::new(line), true);
         loop {
             let directory = &self.directory;
             let scene = Scene { directory, now: 1_000_000_000, started_at: 999_999_000, password_bytes_min: 8 };
