@@ -32,21 +32,31 @@ fn printed(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// Whether `word` looks like a generated password: four groups of five letters and digits.
+fn is_generated(word: &str) -> bool {
+    let is_group = |group: &str| group.len() == 5 && group.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    word.split('-').count() == 4 && word.split('-').all(is_group)
+}
+
 #[test]
 fn the_first_start_tells_the_postmasters_password_once_and_it_works() {
     let home = Home::new("communigate", FAST);
     let mut program = home.serve();
-    let line = program.await_line("password:");
-    let password = line.split_whitespace().last().unwrap();
-    assert!(logs_in(&home, "postmaster", password), "'{password}' of:\n{line}");
-    assert_eq!(program.said().matches(password).count(), 1, "{}", program.said());
+    let mut told = None;
+    await_that("the password", || {
+        told = program.said().split_whitespace().find(|word| is_generated(word)).map(str::to_owned);
+        told.is_some()
+    });
+    let password = told.unwrap();
+    assert!(logs_in(&home, "postmaster", &password), "{}", program.said());
+    assert_eq!(program.said().matches(&password).count(), 1, "{}", program.said());
     let mode = std::fs::metadata(home.data_path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "only its owner enters the data directory");
     program.kill();
 
     let mut program = home.serve();
-    assert!(logs_in(&home, "postmaster", password));
-    assert!(!program.said().contains(password));
+    assert!(logs_in(&home, "postmaster", &password));
+    assert!(!program.said().contains(&password));
 }
 
 #[test]
@@ -69,8 +79,10 @@ fn sigterm_tells_idle_sessions_and_ends_in_order() {
 fn sigterm_lets_a_change_in_flight_finish() {
     let home = Home::new("communigate", FAST);
     home.add_account("alice", "blue harbor 42");
-    // A change that takes a while, so that the signal comes in the middle of it.
-    home.configure(&home.configuration("communigate", FAST).replace("m_kib = 64\nt = 1", "m_kib = 65536\nt = 20"));
+    // A change that takes a moment, so that the signal comes in the middle of it, and a server
+    // that waits for it even on a busy machine.
+    let patient = home.configuration("communigate", &format!("{FAST}\ndrain_seconds = 600"));
+    home.configure(&patient.replace("m_kib = 64\nt = 1", "m_kib = 8192\nt = 2"));
     let mut program = home.serve();
     let mut client = greeted(&home);
     client.ask("USER alice");
@@ -116,6 +128,18 @@ fn sighup_applies_a_good_file_and_rejects_a_bad_one() {
     program.signal(Signal::HUP);
     program.await_line("shards");
     await_that("the new limit", || !is_full());
+}
+
+#[test]
+fn sigusr1_writes_the_counters_to_the_log() {
+    let home = Home::new("communigate", FAST);
+    home.add_account("alice", "blue harbor 42");
+    let mut program = home.serve();
+    assert!(logs_in(&home, "alice", "blue harbor 42"));
+    assert!(!logs_in(&home, "alice", "wrong guess 1"));
+    program.signal(Signal::USR1);
+    let line = program.await_line("sessions=");
+    assert!(line.contains(" accepted=1 ") && line.contains(" wrong_password=1 "), "{line}");
 }
 
 #[test]
@@ -181,6 +205,46 @@ fn accounts_and_domains_are_administered_offline() {
     run(&["account", "delete", "bob@other.example"], "");
     run(&["domain", "delete", "other.example"], "");
     assert!(!home.run(&["account", "delete", "bob@other.example"], "").status.success(), "there is none");
+}
+
+/// An account comes with the hash it had elsewhere, and has one of the server's own after its first
+/// login.
+#[test]
+fn an_imported_hash_is_accepted_and_replaced() {
+    let home = Home::new("communigate", FAST);
+    let hash = "$6$rounds=1000$saltsalt$vdJf2RdzbMcegpXlvbf./OY7Lb1DdYqF0ok2/aSFar/IUnPYdG5wI9tlNSeY2B/qnp7CZddnKScreZcoB23ca1";
+    let output = home.run(&["account", "add", "alice", "--hash-stdin"], &format!("{hash}\n"));
+    assert!(output.status.success(), "{}", printed(&output));
+    let stats = || String::from_utf8(home.run(&["account", "stats", "--json"], "").stdout).unwrap();
+    let imported = r#"{"scheme":"sha512-crypt","parameters":"rounds=1000","current":false,"accounts":1}"#;
+    assert!(stats().starts_with(r#"{"accounts":2,"current":1,"#) && stats().contains(imported), "{}", stats());
+    assert!(!printed(&home.run(&["account", "show", "alice"], "")).contains(&hash[..20]));
+
+    let mut program = home.serve();
+    assert!(!logs_in(&home, "alice", "blue harbor 43"));
+    assert!(logs_in(&home, "alice", "blue harbor 42"));
+    let mut counters = String::new();
+    while !counters.contains(" upgraded=1 ") {
+        program.signal(Signal::USR1);
+        counters = program.await_line(" upgraded=");
+    }
+    program.kill();
+    assert!(stats().starts_with(r#"{"accounts":2,"current":2,"#), "{}", stats());
+
+    let _program = home.serve();
+    assert!(logs_in(&home, "alice", "blue harbor 42"));
+    assert!(!logs_in(&home, "alice", "blue harbor 43"));
+}
+
+#[test]
+fn a_hash_that_would_cost_too_much_is_not_imported() {
+    let home = Home::new("communigate", FAST);
+    let hash = "$2b$31$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2";
+    let output = home.run(&["account", "add", "alice", "--hash-stdin"], hash);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(printed(&output).contains("a cost 31, of which 13 are accepted"), "{}", printed(&output));
+    assert!(!printed(&output).contains("abcdef"));
+    assert!(!printed(&home.run(&["account", "list"], "")).contains("alice"));
 }
 
 #[test]

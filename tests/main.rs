@@ -12,5 +12,6 @@ mod durability;
 mod house;
 mod lifecycle;
 mod pressure;
+mod secrecy;
 mod transcript;
 mod world;

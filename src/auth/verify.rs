@@ -79,22 +79,33 @@ impl Hasher {
         Credentials::new(verifier, changed_at)
     }
 
-    /// What `credentials` shall become now that `secret` has been found to be their password: one
-    /// verifier of the current scheme and cost, and the change that they come from unaltered.
-    ///
-    /// `None` when they are that already, and when `secret` is longer than what a legacy hash
-    /// looks at: its unseen rest may be mistyped, and would become part of the password.
-    ///
-    /// # Panics
-    /// When the system has no random source.
-    pub fn upgrade(&mut self, credentials: &Credentials, secret: &Secret) -> Option<Credentials> {
+    /// Whether `credentials` should be upgraded now that `secret` has been found to be their
+    /// password: they are not of the current scheme and cost, and they know all of the password. A
+    /// legacy hash that looks at the first bytes only tells nothing of the rest, which may be
+    /// mistyped, and would become part of the password.
+    #[must_use]
+    pub fn may_upgrade(&self, credentials: &Credentials, secret: &Secret) -> bool {
         let is_certain = credentials.verifiers.iter().all(|verifier| match verifier {
             Verifier::Argon2id { .. } => true,
             Verifier::Legacy(hash) => hash.is_about_all_of(secret.expose()),
         });
+        is_certain && credentials.needs_upgrade(self.cost)
+    }
+
+    /// What `credentials` shall become now that `secret` has been found to be their password: one
+    /// verifier of the current scheme and cost, and the change that they come from unaltered.
+    ///
+    /// `None` when [`Hasher::may_upgrade`] says no.
+    ///
+    /// # Panics
+    /// When the system has no random source.
+    pub fn upgrade(&mut self, credentials: &Credentials, secret: &Secret) -> Option<Credentials> {
         let Credentials { changed_at, change_id, .. } = *credentials;
-        let is_due = is_certain && credentials.needs_upgrade(self.cost);
-        is_due.then(|| Credentials { changed_at, change_id, verifiers: vec![self.make_verifier(secret)] })
+        self.may_upgrade(credentials, secret).then(|| Credentials {
+            changed_at,
+            change_id,
+            verifiers: vec![self.make_verifier(secret)],
+        })
     }
 
     #[expect(clippy::expect_used, reason = "`new` has had the cost checked")]

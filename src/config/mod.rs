@@ -90,6 +90,9 @@ pub struct Live {
     /// Key `password_length_min`: least length of a new password in bytes, 1 to 1024 (a longer
     /// one is never accepted). Default 8.
     pub password_bytes_min: usize,
+    /// Key `queue_seconds`: how long a job may wait before the hashing pool, 1 to 60. One that could
+    /// not begin within that is refused at once. Default 5: clients give up after ten or more.
+    pub queue: Duration,
     /// Key `queue_length_max`: jobs that may wait before the hashing pool, 1 to 1000000. A job
     /// beyond that is refused at once. Default 1024.
     pub queue_length_max: usize,
@@ -121,6 +124,7 @@ impl Default for Live {
             failures_max: 3,
             failed_reply_delay: Duration::from_secs(1),
             password_bytes_min: 8,
+            queue: Duration::from_secs(5),
             queue_length_max: 1024,
             log_level: 3,
         }
@@ -323,7 +327,7 @@ mod tests {
             (idle, login, line, drain) in (1..=86_400u64, 1..=86_400u64, 1..=86_400u64, 0..=3_600u64),
             (failures_max, delay_ms) in (1..=100u8, 0..=60_000u64),
             password_bytes_min in 1..=1024usize,
-            queue_length_max in 1..=1_000_000usize,
+            (queue, queue_length_max) in (1..=60u64, 1..=1_000_000usize),
             log_level in 0..=5u8,
         ) -> Live {
             Live {
@@ -333,6 +337,7 @@ mod tests {
                 line: Duration::from_secs(line),
                 drain: Duration::from_secs(drain),
                 failed_reply_delay: Duration::from_millis(delay_ms),
+                queue: Duration::from_secs(queue),
             }
         }
     }

@@ -21,6 +21,7 @@ impl fmt::Display for Config {
         writeln!(f, "failures_max = {}", live.failures_max)?;
         writeln!(f, "failed_reply_delay_ms = {}", live.failed_reply_delay.as_millis())?;
         writeln!(f, "password_length_min = {}", live.password_bytes_min)?;
+        writeln!(f, "queue_seconds = {}", live.queue.as_secs())?;
         writeln!(f, "queue_length_max = {}", live.queue_length_max)?;
         writeln!(f, "log_level = {}", live.log_level)?;
         writeln!(f, "\n[argon2id]\nm_kib = {}\nt = {}\np = {}", argon2id.m_kib, argon2id.t, argon2id.p)?;

@@ -3,7 +3,7 @@ use std::slice;
 use super::record::{AccountRecord, DomainRecord, ServerRecord};
 use super::settings::{self, Layers, PWD};
 use crate::auth::Credentials;
-use crate::model::AccountName;
+use crate::model::{AccountName, DomainName};
 use crate::notation::{Dictionary, Value};
 use crate::store::Revision;
 
@@ -75,6 +75,14 @@ impl Account {
     #[must_use]
     pub fn may_change_password(&self) -> bool {
         settings::is_on(self.settings.get("PWDAllowed"))
+    }
+
+    /// Whether it has the server right Master, which only accounts of the main domain can have.
+    #[must_use]
+    pub fn is_master(&self, main_domain: &DomainName) -> bool {
+        let is_master = |right: &Value| matches!(right, Value::String(right) if right.eq_ignore_ascii_case("Master"));
+        self.name.domain() == main_domain
+            && matches!(self.settings.own().get("Rights"), Some(Value::Array(rights)) if rights.iter().any(is_master))
     }
 
     /// When it was created, in seconds since 1970.

@@ -146,6 +146,8 @@ fn founding_makes_a_postmaster_with_all_rights_once() {
     assert_eq!(postmaster.credentials, credentials(0));
     assert_eq!((postmaster.password_revision, postmaster.created_at()), (1, 1_000));
     assert!(postmaster.may_log_in() && postmaster.may_change_password());
+    assert!(postmaster.is_master(&domain("main.example")));
+    assert!(!postmaster.is_master(&domain("other.example")), "rights over the server are for its main domain");
     let delete = world.directory.delete_account(&postmaster.name);
     assert_eq!(delete, Err(DirectoryFault::Postmaster(postmaster.name)));
     let delete = world.directory.delete_domain(&domain("main.example"));

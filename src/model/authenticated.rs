@@ -15,13 +15,26 @@ pub struct Authenticated {
     account: AccountName,
     password_revision: u64,
     fingerprint: Fingerprint,
+    is_operator: bool,
 }
 
 impl Authenticated {
     /// States that the password of `account`, as it stood at `password_revision`, was proven.
     #[must_use]
     pub fn attest(account: AccountName, password_revision: u64, fingerprint: Fingerprint) -> Self {
-        Self { account, password_revision, fingerprint }
+        Self { account, password_revision, fingerprint, is_operator: false }
+    }
+
+    /// Notes that the account has the right Master.
+    #[must_use]
+    pub fn of_operator(self, is_operator: bool) -> Self {
+        Self { is_operator, ..self }
+    }
+
+    /// Whether the account had the right Master when the password was proven.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.is_operator
     }
 
     /// Whose password it was.

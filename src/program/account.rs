@@ -10,8 +10,9 @@ use keyturn::notation::{Dictionary, Timestamp};
 use super::arguments::{AccountCommand, DomainCommand, PasswordArguments};
 use super::data::{Absent, Data, now_unix};
 use super::failure::{Exit, Failure};
-use super::password::{self, NewPassword};
+use super::password::{self, Given};
 use super::settings::Source;
+use super::stats;
 use super::welcome;
 
 /// Names read from the store at once.
@@ -30,6 +31,10 @@ pub(crate) fn account(action: &AccountCommand, path: &Path, source: &Source) -> 
             Ok(format!("{name} deleted\n"))
         }
         AccountCommand::List { domain } => list(&Data::open(path, source, Absent::Refuse)?, domain.as_deref()),
+        AccountCommand::Stats { domain, json } => {
+            let domain = domain.as_deref().map(domain_name).transpose()?;
+            stats::stats(&Data::open(path, source, Absent::Refuse)?, domain.as_ref(), *json)
+        }
     }
 }
 
@@ -72,15 +77,15 @@ fn add(path: &Path, source: &Source, name: &str, arguments: PasswordArguments) -
             return Err(DirectoryFault::NameTaken(name).into());
         }
     }
-    let password = NewPassword::obtain(arguments, piped, &name, data.config.live.password_bytes_min)?;
+    let given = Given::obtain(arguments, piped, &name, data.config.live.password_bytes_min)?;
+    let credentials = given.credentials(|| data.hasher());
     if name == data.postmaster()? && !is_founded {
-        data.found(&password.secret)?;
+        data.found(credentials)?;
     } else {
         welcome::found(&data, path)?;
-        let credentials = data.hasher().make(&password.secret, now_unix());
         data.commit(data.directory.create_account(&name, credentials, Dictionary::new())?)?;
     }
-    Ok(format!("{name} added\n{}", drawn(&password)))
+    Ok(format!("{name} added\n{}", drawn(&given)))
 }
 
 fn passwd(path: &Path, source: &Source, name: &str, arguments: PasswordArguments) -> Result<String, Failure> {
@@ -90,15 +95,15 @@ fn passwd(path: &Path, source: &Source, name: &str, arguments: PasswordArguments
     if data.directory.account(&name)?.is_none() {
         return Err(no_account(&name));
     }
-    let password = NewPassword::obtain(arguments, piped, &name, data.config.live.password_bytes_min)?;
-    let credentials = data.hasher().make(&password.secret, now_unix());
+    let given = Given::obtain(arguments, piped, &name, data.config.live.password_bytes_min)?;
+    let credentials = given.credentials(|| data.hasher());
     data.commit(data.directory.set_password(&name, credentials)?)?;
-    Ok(format!("{name} has a new password\n{}", drawn(&password)))
+    Ok(format!("{name} has a new password\n{}", drawn(&given)))
 }
 
 /// The password, when only we know it.
-fn drawn(password: &NewPassword) -> String {
-    password.drawn.as_ref().map(|text| format!("password: {}\n", text.as_str())).unwrap_or_default()
+fn drawn(given: &Given) -> String {
+    given.drawn().map(|text| format!("password: {text}\n")).unwrap_or_default()
 }
 
 fn show(data: &Data, name: &str) -> Result<String, Failure> {

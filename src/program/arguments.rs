@@ -46,7 +46,8 @@ Examples:
   keyturn account add alice@example.com
   pwgen -s 16 1 | keyturn account add bob --password-stdin
   keyturn account passwd postmaster --generate
-  keyturn account list example.com";
+  keyturn account list example.com
+  keyturn account stats";
 
 const DOMAIN_EXAMPLES: &str = "\
 These commands work on the data directory itself: stop the server that uses it first. The first
@@ -60,10 +61,15 @@ const ADD_ACCOUNT_EXAMPLES: &str = "\
 The password is asked for twice on the terminal unless an option says otherwise. It is never taken
 from the command line, where other users could see it.
 
+A ready hash may be of crypt(3) ($1$ $5$ $6$ $2b$ $y$ $7$), Argon2 or scrypt ($argon2id$ $scrypt$),
+LDAP ({SSHA} {SSHA256} {SSHA512} {SMD5} and so on) or PBKDF2. The account's first login replaces it
+with one of the server's own.
+
 Examples:
   keyturn account add alice@example.com
   keyturn account add alice@example.com --generate
-  echo \"$PASSWORD\" | keyturn account add alice@example.com --password-stdin";
+  echo \"$PASSWORD\" | keyturn account add alice@example.com --password-stdin
+  getent shadow alice | cut -d: -f2 | keyturn account add alice@example.com --hash-stdin";
 
 const PASSWD_EXAMPLES: &str = "\
 Examples:
@@ -82,6 +88,15 @@ Exit code 0: the server can run here, perhaps with warnings; 1: it cannot.
 Examples:
   keyturn doctor
   keyturn doctor --config /etc/keyturn.toml --data /var/lib/keyturn";
+
+const CALIBRATE_EXAMPLES: &str = "\
+The hashes cost what [argon2id] in the configuration says. A change takes two: one to verify the old
+password, one for the new. Stop the server first, or both are slow.
+
+Examples:
+  keyturn calibrate
+  keyturn calibrate --changes-per-second 500 --latency 20
+  keyturn calibrate --json";
 
 const PRINT_EXAMPLES: &str = "\
 Examples:
@@ -147,12 +162,35 @@ pub(crate) enum Command {
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor,
 
+    /// Measure how fast this machine hashes passwords, and what it takes to be fast enough
+    #[command(after_help = CALIBRATE_EXAMPLES)]
+    Calibrate(CalibrateArguments),
+
     /// Print the files that go with the program
     #[command(after_help = PRINT_EXAMPLES)]
     Print {
         #[command(subcommand)]
         what: PrintCommand,
     },
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct CalibrateArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// How often each kernel is measured
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) rounds: u8,
+
+    /// Say what so many password changes a second need
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) changes_per_second: Option<u32>,
+
+    /// What a change may take when nothing waits before it, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 25, requires = "changes_per_second")]
+    pub(crate) latency: u32,
 }
 
 #[derive(Debug, Subcommand)]
@@ -191,14 +229,27 @@ pub(crate) enum AccountCommand {
         /// Only those of this domain
         domain: Option<String>,
     },
+    /// Count the accounts by how their passwords are kept: scheme and parameters
+    #[command(after_help = "Examples:\n  keyturn account stats\n  keyturn account stats example.com --json")]
+    Stats {
+        /// Only those of this domain
+        domain: Option<String>,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
-/// Where a new password comes from; never the command line, which other users can see.
+/// Where a new password, or the hash of one, comes from; never the command line, which other users can see.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct PasswordArguments {
     /// Read the password from standard input, one line
     #[arg(long, conflicts_with = "generate")]
     pub(crate) password_stdin: bool,
+
+    /// Read a ready hash of the password from standard input, one line
+    #[arg(long, conflicts_with_all = ["generate", "password_stdin"])]
+    pub(crate) hash_stdin: bool,
 
     /// Draw a random password and print it
     #[arg(long)]
@@ -293,6 +344,8 @@ mod tests {
             assert!(Arguments::try_parse_from(["keyturn", "account", command, "alice", "secret"]).is_err());
             assert!(Arguments::try_parse_from(["keyturn", "account", command, "alice", "--password=secret"]).is_err());
             let both = ["keyturn", "account", command, "alice", "--password-stdin", "--generate"];
+            assert!(Arguments::try_parse_from(both).is_err());
+            let both = ["keyturn", "account", command, "alice", "--password-stdin", "--hash-stdin"];
             assert!(Arguments::try_parse_from(both).is_err());
         }
     }

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use keyturn::auth::{Hasher, Recognizer};
+use keyturn::auth::{Credentials, Hasher, Recognizer};
 use keyturn::config::Config;
 use keyturn::directory::{Directory, DirectoryFault};
-use keyturn::model::{AccountName, DomainName, Secret};
+use keyturn::model::{AccountName, DomainName};
 use keyturn::store::{CommitFault, Embedded, OpenFault, OpenFaultKind, Outcome, ReadFault, Store, Transaction};
 
 use super::failure::{Exit, Failure};
@@ -91,13 +91,12 @@ impl Data {
         Err(Failure::failed("somebody changed the same thing just now; nothing was done, try again"))
     }
 
-    /// Sets up an empty directory: the main domain, and `postmaster` in it with this password.
+    /// Sets up an empty directory: the main domain, and `postmaster` in it.
     ///
     /// # Errors
     /// That was done before; or as the store tells.
-    pub(crate) fn found(&self, postmaster: &Secret) -> Result<(), Failure> {
-        let credentials = self.hasher().make(postmaster, now_unix());
-        self.commit(self.directory.found(credentials)?)
+    pub(crate) fn found(&self, postmaster: Credentials) -> Result<(), Failure> {
+        self.commit(self.directory.found(postmaster)?)
     }
 
     /// The administrator's account.

@@ -8,8 +8,9 @@
 //! | `serve.rs` | the server, from start to stop |
 //! | `welcome.rs` | what the first start tells |
 //! | `account.rs` | accounts and domains, offline |
-//! | `password.rs` | new passwords from an operator |
-//! | `check.rs`, `doctor.rs`, `print.rs` | the commands of these names |
+//! | `password.rs` | new passwords, and ready hashes, from an operator |
+//! | `stats.rs` | how the passwords are kept |
+//! | `check.rs`, `doctor.rs`, `calibrate.rs`, `print.rs` | the commands of these names |
 //! | `output.rs`, `failure.rs` | what is printed, and how commands fail |
 
 use std::io::Write;
@@ -24,6 +25,7 @@ use self::settings::Source;
 
 mod account;
 mod arguments;
+mod calibrate;
 mod check;
 mod data;
 mod doctor;
@@ -33,6 +35,7 @@ mod password;
 mod print;
 mod serve;
 mod settings;
+mod stats;
 mod welcome;
 
 /// Does what the command line asks for.
@@ -71,6 +74,9 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
             output::write(table.as_bytes())?;
             let text = format!("the server cannot run here: {bad} of these must be put right");
             if bad == 0 { Ok(()) } else { Err(Failure::failed(text)) }
+        }
+        Some(Command::Calibrate(arguments)) => {
+            output::write(calibrate::calibrate(&arguments, &source(serve))?.as_bytes())
         }
         Some(Command::Print { what }) => output::write(&print::print(&what)?),
     }

@@ -1,13 +1,16 @@
-//! New passwords from an operator: typed, piped or drawn.
+//! New passwords from an operator, typed, piped or drawn, and hashes of passwords that other
+//! software has made.
 
 use std::io::{self, IsTerminal, Read};
 
 use keyturn::auth::policy::check_given_password;
+use keyturn::auth::{Credentials, Hasher, Verifier, legacy};
 use keyturn::model::limits::SECRET_BYTES_MAX;
 use keyturn::model::{AccountName, NewPasswordRefusal, Secret};
 use zeroize::Zeroizing;
 
 use super::arguments::PasswordArguments;
+use super::data::now_unix;
 use super::failure::{Exit, Failure};
 
 /// What drawn passwords are made of: 32 characters, so 5 bits each, without the ones that look
@@ -23,6 +26,49 @@ pub(crate) struct NewPassword {
     pub(crate) secret: Secret,
     /// The text to show its owner, when it was drawn.
     pub(crate) drawn: Option<Zeroizing<String>>,
+}
+
+/// What an account is given to check passwords with.
+pub(crate) enum Given {
+    /// A password, yet to be hashed.
+    Password(NewPassword),
+    /// A hash that other software has made.
+    Hash(Verifier),
+}
+
+impl Given {
+    /// Gets it for `account` in the way that the command line asks for; `piped` is what [`piped`]
+    /// returned.
+    ///
+    /// # Errors
+    /// The password breaks a rule; the hash cannot be imported; or nobody is there to type.
+    pub(crate) fn obtain(
+        arguments: PasswordArguments,
+        piped: Option<Zeroizing<Vec<u8>>>,
+        account: &AccountName,
+        bytes_min: usize,
+    ) -> Result<Self, Failure> {
+        match piped {
+            Some(hash) if arguments.hash_stdin => legacy::parse(&hash).map(Self::Hash).map_err(Failure::failed),
+            piped => NewPassword::obtain(arguments, piped, account, bytes_min).map(Self::Password),
+        }
+    }
+
+    /// The record of it, made now; `hasher` is called if there is something to hash.
+    pub(crate) fn credentials(&self, hasher: impl FnOnce() -> Hasher) -> Credentials {
+        match self {
+            Self::Password(password) => hasher().make(&password.secret, now_unix()),
+            Self::Hash(verifier) => Credentials::new(verifier.clone(), now_unix()),
+        }
+    }
+
+    /// The text to show, when the password was drawn.
+    pub(crate) fn drawn(&self) -> Option<&str> {
+        match self {
+            Self::Password(password) => password.drawn.as_ref().map(|text| text.as_str()),
+            Self::Hash(_) => None,
+        }
+    }
 }
 
 impl NewPassword {
@@ -43,12 +89,11 @@ impl NewPassword {
         Ok(Self { secret: secret(text.as_bytes())?, drawn: Some(text) })
     }
 
-    /// Gets one for `account` in the way that the command line asks for; `piped` is what
-    /// [`piped`] returned.
+    /// Gets one for `account`.
     ///
     /// # Errors
     /// It breaks a rule; or nobody is there to type it.
-    pub(crate) fn obtain(
+    fn obtain(
         arguments: PasswordArguments,
         piped: Option<Zeroizing<Vec<u8>>>,
         account: &AccountName,
@@ -70,7 +115,7 @@ impl NewPassword {
 /// # Errors
 /// There is nothing.
 pub(crate) fn piped(arguments: PasswordArguments) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
-    arguments.password_stdin.then(|| read_line(io::stdin().lock())).transpose()
+    (arguments.password_stdin || arguments.hash_stdin).then(|| read_line(io::stdin().lock())).transpose()
 }
 
 fn refused(refusal: NewPasswordRefusal) -> Failure {
@@ -108,7 +153,7 @@ fn read_line(input: impl Read) -> Result<Zeroizing<Vec<u8>>, Failure> {
         }
     }
     if text.is_empty() {
-        return Err(Failure::failed("there is no password on standard input"));
+        return Err(Failure::failed("there is nothing on standard input"));
     }
     Ok(text)
 }

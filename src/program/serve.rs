@@ -55,6 +55,7 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
     let settings = ServiceSettings {
         workers: thread::available_parallelism().map_or(1, usize::from),
         cost: config.argon2id,
+        queue_time_max: config.live.queue,
         queue_length_max: config.live.queue_length_max,
         password_bytes_min: config.live.password_bytes_min,
     };
@@ -133,7 +134,7 @@ fn reload(in_force: &mut Config, source: &Source, server: &Server, service: &Ser
             in_force.live = new.live;
             let live = &in_force.live;
             server.apply(live);
-            service.apply(live.queue_length_max, live.password_bytes_min);
+            service.apply(live.queue, live.queue_length_max, live.password_bytes_min);
             log.handle.set_level(live.log_level);
             for change in &difference.live {
                 event!(target: "SYSTEM", MAJOR, "configuration applied: {change}");

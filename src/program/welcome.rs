@@ -9,7 +9,7 @@ use std::path::Path;
 use keyturn::model::AccountName;
 use keyturn::syslog::Shape;
 
-use super::data::Data;
+use super::data::{Data, now_unix};
 use super::failure::Failure;
 use super::output;
 use super::password::NewPassword;
@@ -40,7 +40,7 @@ pub(crate) fn found(data: &Data, path: &Path) -> Result<Option<String>, Failure>
     } else {
         output::deliver(told(&postmaster, drawn).as_bytes())?;
     }
-    data.found(&password.secret)?;
+    data.found(data.hasher().make(&password.secret, now_unix()))?;
     Ok(Some(done))
 }
 

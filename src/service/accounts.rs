@@ -39,8 +39,18 @@ impl Accounts {
     }
 
     /// See [`Directory::change_password`].
+    /// Whether `account` is an operator's.
+    pub(super) fn is_operator(&self, account: &Account) -> bool {
+        account.is_master(self.directory.main_domain())
+    }
+
     pub(super) fn change_password(&self, account: &Account, credentials: Credentials) -> Transaction {
         self.directory.change_password(account, credentials)
+    }
+
+    /// See [`Directory::upgrade_password`].
+    pub(super) fn upgrade_password(&self, account: &Account, credentials: Credentials) -> Transaction {
+        self.directory.upgrade_password(account, credentials)
     }
 
     fn report<T>(&self, read: Result<T, ReadFault>) -> Result<T, Unreadable> {

@@ -54,13 +54,32 @@ impl Change {
     }
 }
 
+/// What is to be written.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// A password change, which is answered.
+    Change(Change),
+    /// The same password kept in another way, of which nobody hears. When somebody else has
+    /// written the record, it is given up.
+    Upgrade(Transaction),
+}
+
+impl Entry {
+    fn take_transaction(&mut self) -> Transaction {
+        match self {
+            Self::Change(change) => mem::take(&mut change.transaction),
+            Self::Upgrade(transaction) => mem::take(transaction),
+        }
+    }
+}
+
 /// The committer's means; it ends when every worker has.
 #[derive(Debug)]
 pub(super) struct Committer {
     pub(super) store: Arc<dyn Store>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) counters: Arc<Counters>,
-    pub(super) changes: Receiver<Change>,
+    pub(super) changes: Receiver<Entry>,
 }
 
 impl Committer {
@@ -79,14 +98,14 @@ impl Committer {
     }
 
     /// Commits `group` and answers it; returns the changes that must be tried again.
-    fn commit(&self, mut group: Vec<Change>, has_failed: &mut bool) -> Vec<Change> {
+    fn commit(&self, mut group: Vec<Entry>, has_failed: &mut bool) -> Vec<Entry> {
         self.counters.add(Count::Groups, 1);
         self.counters.add(Count::Grouped, group.len() as u64);
-        let transactions: Vec<_> = group.iter_mut().map(|change| mem::take(&mut change.transaction)).collect();
+        let transactions: Vec<_> = group.iter_mut().map(Entry::take_transaction).collect();
         match self.store.commit(&transactions) {
             Ok(outcomes) => {
                 assert_eq!(outcomes.len(), group.len(), "the store answers each transaction");
-                let conclude = |(change, outcome)| self.conclude(change, outcome);
+                let conclude = |(entry, outcome)| self.conclude(entry, outcome);
                 group.into_iter().zip(outcomes).filter_map(conclude).collect()
             }
             Err(fault) => {
@@ -94,27 +113,33 @@ impl Committer {
                     let (CommitFault::Closed(why) | CommitFault::Unknown(why)) = &fault;
                     tracing::error!("password changes are refused until a restart: {why}");
                 }
-                for Change { ticket, proof, .. } in group.drain(..) {
-                    let outcome = match fault {
-                        CommitFault::Closed(_) => ChangeOutcome::Fault(proof),
-                        CommitFault::Unknown(_) => ChangeOutcome::Unknown,
-                    };
-                    self.answer(&ticket, outcome);
+                for entry in group.drain(..) {
+                    match (entry, &fault) {
+                        (Entry::Change(change), CommitFault::Closed(_)) => {
+                            self.answer(&change.ticket, ChangeOutcome::Fault(change.proof));
+                        }
+                        (Entry::Change(change), CommitFault::Unknown(_)) => {
+                            self.answer(&change.ticket, ChangeOutcome::Unknown);
+                        }
+                        (Entry::Upgrade(_), _) => self.counters.add(Count::UpgradesGivenUp, 1),
+                    }
                 }
                 group
             }
         }
     }
 
-    /// Answers `change`, or returns it when it must be tried again.
-    fn conclude(&self, change: Change, outcome: Outcome) -> Option<Change> {
-        match outcome {
-            Outcome::Committed(_) => {
+    /// Answers `entry` if it is to be answered, or returns it when it must be tried again.
+    fn conclude(&self, entry: Entry, outcome: Outcome) -> Option<Entry> {
+        match (entry, outcome) {
+            (Entry::Change(change), Outcome::Committed(_)) => {
                 self.answer(&change.ticket, ChangeOutcome::Changed(change.renewed));
-                None
             }
-            Outcome::Conflict => self.try_again(change),
+            (Entry::Change(change), Outcome::Conflict) => return self.try_again(change).map(Entry::Change),
+            (Entry::Upgrade(_), Outcome::Committed(_)) => self.counters.add(Count::Upgraded, 1),
+            (Entry::Upgrade(_), Outcome::Conflict) => self.counters.add(Count::UpgradesGivenUp, 1),
         }
+        None
     }
 
     /// The record was not the one read: sees whether the password still is.
@@ -149,7 +174,7 @@ mod tests {
 
     use super::*;
     use crate::auth::Hasher;
-    use crate::service::world::{COST, World, postmaster, secret};
+    use crate::service::world::{COST, IMPORTED, World, postmaster, secret};
     use crate::store::Store;
 
     /// A change that a worker has prepared.
@@ -164,9 +189,14 @@ mod tests {
 
     /// Commits `changes` as one group and whatever comes of them; returns the outcomes by session.
     fn commit(world: &World, changes: Vec<Change>) -> Vec<ChangeOutcome> {
-        let count = changes.len();
+        commit_entries(world, changes.into_iter().map(Entry::Change).collect())
+    }
+
+    /// As [`commit`], with upgrades among the changes.
+    fn commit_entries(world: &World, entries: Vec<Entry>) -> Vec<ChangeOutcome> {
+        let count = entries.iter().filter(|entry| matches!(entry, Entry::Change(_))).count();
         let (sender, receiver) = mpsc::channel();
-        changes.into_iter().for_each(|change| sender.send(change).unwrap());
+        entries.into_iter().for_each(|entry| sender.send(entry).unwrap());
         drop(sender);
         let accounts = Arc::new(Accounts::new(world.directory.clone()));
         let store = Arc::clone(&world.store) as Arc<dyn Store>;
@@ -227,6 +257,26 @@ mod tests {
         let outcomes = commit(&world, vec![change]);
         let [ChangeOutcome::Busy { proof, .. }] = &outcomes[..] else { panic!("{outcomes:?}") };
         assert_eq!(proof.password_revision(), world.proof().password_revision());
+    }
+
+    #[test]
+    fn an_upgrade_and_a_change_that_meet_leave_the_changed_password() {
+        for is_change_first in [true, false] {
+            let world = World::new();
+            world.import(IMPORTED);
+            let account = world.account();
+            let mut hasher = Hasher::new(COST, world.recognizer.clone());
+            let upgraded = hasher.upgrade(&account.credentials, &secret("old secret")).unwrap();
+            let upgrade = Entry::Upgrade(world.directory.upgrade_password(&account, upgraded));
+            let change = Entry::Change(prepared(&world, 1, "new secret"));
+            let entries = if is_change_first { vec![change, upgrade] } else { vec![upgrade, change] };
+            let outcomes = commit_entries(&world, entries);
+            assert!(matches!(outcomes[..], [ChangeOutcome::Changed(_)]), "{outcomes:?}");
+            let now = world.account();
+            assert_eq!(now.password_revision, account.password_revision + 1);
+            let subject = (now.name, now.password_revision, &now.credentials);
+            assert!(hasher.authenticate(Some(subject), &secret("new secret")).is_some());
+        }
     }
 
     #[test]

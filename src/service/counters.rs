@@ -55,15 +55,20 @@ pub enum Count {
     Fault,
     /// Changes of which nobody knows whether they happened.
     Unknown,
+    /// Records brought up to date after a login, the password unchanged.
+    Upgraded,
+    /// Such upgrades that were given up for lack of time or room, or because somebody else wrote
+    /// the record.
+    UpgradesGivenUp,
     /// Groups committed, each with one sync.
     Groups,
-    /// Changes in these groups, repeated attempts included.
+    /// Changes and upgrades in these groups, repeated attempts included.
     Grouped,
 }
 
 impl Count {
     /// All of them, in the order they are printed.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Waiting,
         Self::JobUs,
         Self::Begun,
@@ -85,6 +90,8 @@ impl Count {
         Self::Displaced,
         Self::Fault,
         Self::Unknown,
+        Self::Upgraded,
+        Self::UpgradesGivenUp,
         Self::Groups,
         Self::Grouped,
     ];
@@ -114,6 +121,8 @@ impl Count {
             Self::Busy => "busy",
             Self::Fault => "fault",
             Self::Unknown => "unknown",
+            Self::Upgraded => "upgraded",
+            Self::UpgradesGivenUp => "upgrades_given_up",
             Self::Groups => "groups",
             Self::Grouped => "grouped",
         }
@@ -218,7 +227,7 @@ mod tests {
         let line = counters.snapshot().to_string();
         let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
         assert_eq!(names.len(), Count::ALL.len());
-        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=23"), "{line}");
+        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=25"), "{line}");
         assert!(!line.contains('\n'));
     }
 

@@ -13,8 +13,12 @@
 //! A change is answered [`ChangeOutcome::Changed`] in one place, by the committer, after the store
 //! has reported it durable.
 //!
-//! Bounds: [`ServiceSettings::queue_length_max`] jobs wait for a worker, each holding one secret;
-//! a bounded number waits for the committer; one answer per session waits in a mailbox.
+//! A login through a verifier that is not of the current scheme and cost leaves an upgrade behind,
+//! which a worker does when no job waits.
+//!
+//! Bounds: [`ServiceSettings::queue_length_max`] jobs wait for a worker, each holding one secret,
+//! and as many upgrades as `upgrades.rs` says; a bounded number waits for the committer; one
+//! answer per session waits in a mailbox.
 
 mod accounts;
 mod admission;
@@ -26,6 +30,7 @@ mod pool;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod upgrades;
 #[cfg(test)]
 mod world;
 
@@ -54,10 +59,6 @@ use self::queue::{Job, Queue};
 
 pub use self::counters::{Count, Snapshot};
 pub use self::mailbox::Mailbox;
-
-/// How long a request may wait for a worker: clients give up after ten seconds or more, and the
-/// work itself must still be done.
-const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Nanoseconds that a hash takes for each KiB it writes, on ordinary machines; where no job has
 /// been measured yet.
@@ -109,8 +110,6 @@ pub struct Ticket {
     pub mailbox: Arc<Mailbox>,
     /// Who asks: the pool's time is shared fairly among networks.
     pub peer: IpAddr,
-    /// The session is an operator's: a part of the pool is reserved for these.
-    pub is_operator: bool,
 }
 
 impl Ticket {
@@ -132,6 +131,9 @@ pub struct ServiceSettings {
     pub workers: usize,
     /// Of new passwords.
     pub cost: Argon2idCost,
+    /// How long a job may wait before the pool: clients give up after ten seconds or more, and the
+    /// work itself must still be done.
+    pub queue_time_max: Duration,
     /// Jobs that may wait before the pool.
     pub queue_length_max: usize,
     /// Least length of a new password, in bytes.
@@ -170,7 +172,11 @@ impl Service {
         let clock = Clock::new();
         let origins = Origins::new(directory.main_domain());
         let accounts = Arc::new(Accounts::new(directory));
-        let bounds = Bounds { workers: settings.workers, wait_max: WAIT_MAX, length_max: settings.queue_length_max };
+        let bounds = Bounds {
+            workers: settings.workers,
+            wait_max: settings.queue_time_max,
+            length_max: settings.queue_length_max,
+        };
         let queue = Queue::new(bounds, expected_time(settings.cost), origins, clock.clone(), Arc::clone(&counters));
         let queue = Arc::new(queue);
         let (sender, changes) = mpsc::sync_channel(CHANGES_WAITING_MAX);
@@ -197,7 +203,7 @@ impl Service {
     }
 
     /// Queues `request`, or returns its answer at once when it needs no work: it could not begin
-    /// within five seconds, too many wait, or the new password breaks a rule that needs no hash.
+    /// in time, too many wait, or the new password breaks a rule that needs no hash.
     #[must_use]
     pub fn submit(&self, request: Request, ticket: &Ticket) -> Option<Answer> {
         let answer = match self.check_request(request) {
@@ -223,8 +229,8 @@ impl Service {
     }
 
     /// Applies the settings that may change while running.
-    pub fn apply(&self, queue_length_max: usize, password_bytes_min: usize) {
-        self.inner.queue.set_length_max(queue_length_max);
+    pub fn apply(&self, queue_time_max: Duration, queue_length_max: usize, password_bytes_min: usize) {
+        self.inner.queue.set_bounds(queue_time_max, queue_length_max);
         self.inner.password_bytes_min.store(password_bytes_min, Ordering::Relaxed);
     }
 

@@ -42,12 +42,12 @@ impl Origins {
                 (Class::Login, self.numbers.hash_one((local, domain)), self.numbers.hash_one(domain))
             }
             Request::Change { proof, .. } => {
+                let class = if proof.is_operator() { Class::Operator } else { Class::Change };
                 let (local, domain) = (proof.account().local(), proof.account().domain().as_str());
                 let (local, domain) = (local.as_bytes(), domain.as_bytes());
-                (Class::Change, self.numbers.hash_one((local, domain)), self.numbers.hash_one(domain))
+                (class, self.numbers.hash_one((local, domain)), self.numbers.hash_one(domain))
             }
         };
-        let class = if ticket.is_operator { Class::Operator } else { class };
         let (network, weight) = network(ticket.peer);
         (class, Origin { source: self.numbers.hash_one(network), domain, account, weight })
     }
@@ -120,8 +120,8 @@ mod tests {
         assert!(other.domain != origin.domain && other.account != origin.account && other.source == origin.source);
         let change = Request::Change { proof: world.proof(), secret: secret("x") };
         assert_eq!(origins.of(&change, &world.ticket(1)), (Class::Change, origin));
-        let mut ticket = world.ticket(1);
-        ticket.is_operator = true;
-        assert_eq!(origins.of(&change, &ticket), (Class::Operator, origin));
+        let proof = Box::new(world.proof().of_operator(true));
+        let change = Request::Change { proof, secret: secret("x") };
+        assert_eq!(origins.of(&change, &world.ticket(1)), (Class::Operator, origin));
     }
 }

@@ -9,13 +9,15 @@ use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 
 use crate::auth::Hasher;
+use crate::directory::Account;
 use crate::model::{Authenticated, Clock, DomainName, LoginName, NewPasswordRefusal, Secret};
 use crate::proto::{ChangeOutcome, Denial, Verdict};
 
 use super::accounts::{Accounts, Unreadable};
-use super::committer::Change;
+use super::committer::{Change, Entry};
 use super::counters::{Count, Counters};
 use super::queue::{Job, Next, Queue};
+use super::upgrades::Upgrade;
 use super::{Answer, Request, Ticket};
 
 /// The lowest ordinary priority: beside a worker that never pauses, a ring thread on the same core
@@ -32,7 +34,7 @@ pub(super) struct Worker {
     pub(super) queue: Arc<Queue>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) counters: Arc<Counters>,
-    pub(super) changes: SyncSender<Change>,
+    pub(super) changes: SyncSender<Entry>,
     pub(super) clock: Clock,
     pub(super) hasher: Hasher,
 }
@@ -53,6 +55,10 @@ impl Worker {
                     ended = Some((pass, self.clock.now().since(begun)));
                     patience = Some(WIPED_AFTER);
                 }
+                Next::Upgrade(upgrade) => {
+                    self.upgrade(upgrade);
+                    patience = Some(WIPED_AFTER);
+                }
                 Next::Idle => {
                     self.hasher.wipe();
                     patience = None;
@@ -67,7 +73,7 @@ impl Worker {
         let Job { request, ticket } = job;
         let answer = match request {
             Request::Verify { login, domain, secret } => {
-                Answer::Verified(self.verify(&login, domain.as_deref(), &secret))
+                Answer::Verified(self.verify(&login, domain.as_deref(), secret))
             }
             Request::Change { proof, secret } => match self.change(proof, secret, &ticket) {
                 Some(outcome) => Answer::Changed(outcome),
@@ -78,19 +84,26 @@ impl Worker {
     }
 
     /// Takes the same time whether or not the account exists and may log in.
-    fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, secret: &Secret) -> Verdict {
+    fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, secret: Secret) -> Verdict {
         let Ok(account) = self.accounts.resolve(login, domain) else { return Verdict::Fault };
         self.counters.add(Count::Hashes, 1);
         let Some(account) = account else {
-            let proof = self.hasher.authenticate(None, secret);
+            let proof = self.hasher.authenticate(None, &secret);
             assert!(proof.is_none(), "a proof for no account");
             return Verdict::Denied(Denial::UnknownAccount);
         };
         let subject = (account.name.clone(), account.password_revision, &account.credentials);
-        let proof = self.hasher.authenticate(Some(subject), secret);
+        let proof = self.hasher.authenticate(Some(subject), &secret);
         match proof {
             _ if !account.may_log_in() => Verdict::Denied(Denial::Disabled(account.name)),
-            Some(proof) => Verdict::Accepted(Box::new(proof)),
+            Some(proof) => {
+                let proof = proof.of_operator(self.accounts.is_operator(&account));
+                if self.hasher.may_upgrade(&account.credentials, &secret) {
+                    let Account { name: account, password_revision, .. } = account;
+                    self.queue.offer_upgrade(Upgrade { account, password_revision, secret, since: self.clock.now() });
+                }
+                Verdict::Accepted(Box::new(proof))
+            }
             None => Verdict::Denied(Denial::WrongPassword(account.name)),
         }
     }
@@ -109,12 +122,29 @@ impl Worker {
         }
         self.counters.add(Count::Hashes, 1);
         let credentials = self.hasher.make(&secret, seconds_since_1970());
-        let renewed = Box::new(self.hasher.renew(account.name.clone(), account.password_revision + 1, &secret));
+        let renewed = self.hasher.renew(account.name.clone(), account.password_revision + 1, &secret);
+        let renewed = Box::new(renewed.of_operator(self.accounts.is_operator(&account)));
         drop(secret);
         let transaction = self.accounts.change_password(&account, credentials.clone());
         let change = Change::new(ticket.clone(), proof, renewed, credentials, transaction);
-        assert!(self.changes.send(change).is_ok(), "the committer outlives the workers");
+        assert!(self.changes.send(Entry::Change(change)).is_ok(), "the committer outlives the workers");
         None
+    }
+
+    /// Hashes a password anew that was right a moment ago, provided that it still is the
+    /// account's. The committer may be too busy for it.
+    fn upgrade(&mut self, upgrade: Upgrade) {
+        let Upgrade { account, password_revision, secret, .. } = upgrade;
+        let Ok(Some(account)) = self.accounts.read(&account) else { return };
+        if account.password_revision != password_revision {
+            return;
+        }
+        let Some(credentials) = self.hasher.upgrade(&account.credentials, &secret) else { return };
+        self.counters.add(Count::Hashes, 1);
+        let transaction = self.accounts.upgrade_password(&account, credentials);
+        if self.changes.try_send(Entry::Upgrade(transaction)).is_err() {
+            self.counters.add(Count::UpgradesGivenUp, 1);
+        }
     }
 }
 

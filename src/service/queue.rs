@@ -3,12 +3,13 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::Clock;
+use crate::model::{Clock, Tick};
 use crate::proto::{ChangeOutcome, Verdict};
 
 use super::admission::{Admission, Admitted, Bounds, Pass, Patient, Reason, TurnedAway};
 use super::counters::{Count, Counters};
 use super::origin::Origins;
+use super::upgrades::{Upgrade, Upgrades};
 use super::{Answer, RETRY_AFTER_S, Request, Ticket, lock};
 
 /// A request that waits, or is being worked on.
@@ -39,6 +40,8 @@ impl Job {
 pub(super) enum Next {
     /// Carry out this job, and give back its pass.
     Begin(Job, Pass),
+    /// Nobody waits: bring this record up to date.
+    Upgrade(Upgrade),
     /// Nothing came for as long as the worker was willing to wait.
     Idle,
     /// End: the queue is closed and empty.
@@ -48,6 +51,7 @@ pub(super) enum Next {
 #[derive(Debug)]
 struct State {
     admission: Admission<Job>,
+    upgrades: Upgrades,
     is_closed: bool,
 }
 
@@ -64,7 +68,7 @@ pub(super) struct Queue {
 impl Queue {
     /// `job` is about how long one will take, until the first ones have been measured.
     pub(super) fn new(bounds: Bounds, job: Duration, origins: Origins, clock: Clock, counters: Arc<Counters>) -> Self {
-        let state = State { admission: Admission::new(bounds, job), is_closed: false };
+        let state = State { admission: Admission::new(bounds, job), upgrades: Upgrades::default(), is_closed: false };
         Self { state: Mutex::new(state), arrival: Condvar::new(), origins, clock, counters }
     }
 
@@ -86,6 +90,15 @@ impl Queue {
         refused.map(|away| away.job.busy(away.retry_after_s))
     }
 
+    /// Lets `upgrade` wait until a worker has nothing else to do, or gives it up. The worker that
+    /// offers it is the one to take it, if nobody else waits by then, so none is woken.
+    pub(super) fn offer_upgrade(&self, upgrade: Upgrade) {
+        let mut state = lock(&self.state);
+        if state.is_closed || !state.upgrades.offer(upgrade) {
+            self.counters.add(Count::UpgradesGivenUp, 1);
+        }
+    }
+
     /// Gives back the pass of a job that `took` so long, and waits for the next, at most as long
     /// as `patience` says.
     pub(super) fn next(&self, ended: Option<(Pass, Duration)>, patience: Option<Duration>) -> Next {
@@ -94,7 +107,9 @@ impl Queue {
             state.admission.finish(pass, took);
         }
         loop {
-            let admitted = state.admission.take(self.clock.now());
+            let now = self.clock.now();
+            self.give_up_upgrades(&mut state, now);
+            let admitted = state.admission.take(now);
             let turned_away = state.admission.turned_away();
             if !turned_away.is_empty() {
                 drop(state);
@@ -110,6 +125,11 @@ impl Queue {
                 self.arrival.notify_all();
                 return Next::End;
             }
+            if state.admission.len() == 0
+                && let Some(upgrade) = state.upgrades.take()
+            {
+                return Next::Upgrade(upgrade);
+            }
             let Some(patience) = patience else {
                 state = self.arrival.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -120,6 +140,13 @@ impl Queue {
                 return Next::Idle;
             }
         }
+    }
+
+    /// Gives up upgrades that have waited for too long, and all of them when the queue is closed.
+    fn give_up_upgrades(&self, state: &mut State, now: Tick) {
+        let upgrades = &mut state.upgrades;
+        let count = if state.is_closed { upgrades.clear() } else { upgrades.give_up(now) };
+        self.counters.add(Count::UpgradesGivenUp, count as u64);
     }
 
     /// Answers those that will not begin.
@@ -136,9 +163,9 @@ impl Queue {
         }
     }
 
-    /// Changes how many jobs may wait.
-    pub(super) fn set_length_max(&self, length_max: usize) {
-        lock(&self.state).admission.set_length_max(length_max);
+    /// Changes how long and how many jobs may wait.
+    pub(super) fn set_bounds(&self, wait_max: Duration, length_max: usize) {
+        lock(&self.state).admission.set_bounds(wait_max, length_max);
     }
 
     /// How many jobs wait, and how long one takes.
@@ -151,5 +178,65 @@ impl Queue {
     pub(super) fn close(&self) {
         lock(&self.state).is_closed = true;
         self.arrival.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::DomainName;
+    use crate::service::upgrades::{UPGRADE_WAIT_MAX, UPGRADES_WAITING_MAX};
+    use crate::service::world::{World, postmaster, secret, verification};
+
+    fn queue(clock: &Clock, counters: &Arc<Counters>) -> Queue {
+        let bounds = Bounds { workers: 1, wait_max: Duration::from_secs(5), length_max: 9 };
+        let origins = Origins::new(&DomainName::parse("example.com").unwrap());
+        Queue::new(bounds, Duration::from_millis(1), origins, clock.clone(), Arc::clone(counters))
+    }
+
+    fn upgrade(clock: &Clock) -> Upgrade {
+        Upgrade { account: postmaster(), password_revision: 1, secret: secret("old secret"), since: clock.now() }
+    }
+
+    fn given_up(counters: &Counters) -> u64 {
+        counters.snapshot().of(Count::UpgradesGivenUp)
+    }
+
+    #[test]
+    fn an_upgrade_begins_when_no_job_waits() {
+        let (world, clock, counters) = (World::new(), Clock::new(), Arc::default());
+        let queue = queue(&clock, &counters);
+        queue.offer_upgrade(upgrade(&clock));
+        for session in 0..2 {
+            let request = verification(&format!("account{session}"), "secret");
+            assert!(queue.offer(Job { request, ticket: world.ticket(session) }).is_none());
+        }
+        let mut ended = None;
+        for _ in 0..2 {
+            let Next::Begin(_, pass) = queue.next(ended.take(), None) else { panic!("an upgrade went before a job") };
+            ended = Some((pass, Duration::ZERO));
+        }
+        assert!(matches!(queue.next(ended, None), Next::Upgrade(_)));
+        assert!(matches!(queue.next(None, Some(Duration::ZERO)), Next::Idle));
+        assert_eq!(given_up(&counters), 0);
+    }
+
+    #[test]
+    fn an_upgrade_without_room_or_time_is_given_up() {
+        let (clock, counters) = (Clock::new(), Arc::default());
+        let queue = queue(&clock, &counters);
+        for _ in 0..=UPGRADES_WAITING_MAX {
+            queue.offer_upgrade(upgrade(&clock));
+        }
+        assert_eq!(given_up(&counters), 1);
+        clock.turn_forward(UPGRADE_WAIT_MAX + Duration::from_secs(1));
+        queue.offer_upgrade(upgrade(&clock));
+        assert!(matches!(queue.next(None, Some(Duration::ZERO)), Next::Idle));
+        assert_eq!(given_up(&counters), UPGRADES_WAITING_MAX as u64 + 2);
+        queue.offer_upgrade(upgrade(&clock));
+        queue.close();
+        queue.offer_upgrade(upgrade(&clock));
+        assert!(matches!(queue.next(None, None), Next::End));
+        assert_eq!(given_up(&counters), UPGRADES_WAITING_MAX as u64 + 4);
     }
 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
 
-use super::world::{SETTINGS, World, postmaster, secret, verification, wait_until};
+use super::world::{COST, IMPORTED, SETTINGS, World, postmaster, secret, verification, wait_until};
 use super::{Answer, Count, Request, Service, ServiceSettings, lock};
-use crate::model::{Authenticated, NewPasswordRefusal};
+use crate::model::{Argon2idCost, Authenticated, NewPasswordRefusal};
 use crate::proto::{ChangeOutcome, Denial, Verdict};
 use crate::store::CommitFault;
 
@@ -78,6 +78,52 @@ fn a_changed_password_is_in_force_when_the_answer_comes_and_the_proof_goes_on() 
 }
 
 #[test]
+fn a_login_through_an_imported_hash_upgrades_it_and_the_proof_goes_on() {
+    let world = World::new();
+    world.import(IMPORTED);
+    let before = world.account();
+    let service = world.start(SETTINGS);
+    assert!(matches!(world.verify(&service, "postmaster", "wrong secret"), Verdict::Denied(_)));
+    let Verdict::Accepted(proof) = world.verify(&service, "postmaster", "old secret") else { panic!() };
+    wait_until(&service, Count::Upgraded, 1);
+    let after = world.account();
+    assert!(before.credentials.needs_upgrade(COST) && !after.credentials.needs_upgrade(COST));
+    assert_eq!(after.credentials.changed_at, before.credentials.changed_at);
+    assert!(matches!(world.verify(&service, "postmaster", "wrong secret"), Verdict::Denied(_)));
+    assert!(matches!(world.verify(&service, "postmaster", "old secret"), Verdict::Accepted(_)));
+    let outcome = changed(&world, &service, proof, "new secret");
+    assert!(matches!(outcome, ChangeOutcome::Changed(_)), "{outcome:?}");
+    let counters = Arc::clone(&service.inner.counters);
+    service.stop();
+    let snapshot = counters.snapshot();
+    assert_eq!((snapshot.of(Count::Upgraded), snapshot.of(Count::UpgradesGivenUp)), (1, 0));
+}
+
+#[test]
+fn another_cost_takes_effect_with_the_next_login() {
+    let world = World::new();
+    let cost = Argon2idCost { t: 2, ..COST };
+    let service = world.start(ServiceSettings { cost, ..SETTINGS });
+    assert!(matches!(world.verify(&service, "postmaster", "old secret"), Verdict::Accepted(_)));
+    wait_until(&service, Count::Upgraded, 1);
+    assert!(!world.account().credentials.needs_upgrade(cost));
+    service.stop();
+}
+
+#[test]
+fn an_upgrade_that_cannot_be_written_is_given_up_in_silence() {
+    let world = World::new();
+    world.import(IMPORTED);
+    let before = world.account();
+    world.store.fail_commits(CommitFault::Unknown("the disk is full".into()));
+    let service = world.start(SETTINGS);
+    assert!(matches!(world.verify(&service, "postmaster", "old secret"), Verdict::Accepted(_)));
+    wait_until(&service, Count::UpgradesGivenUp, 1);
+    assert_eq!(world.account().credentials, before.credentials);
+    service.stop();
+}
+
+#[test]
 fn of_two_changes_on_one_proven_password_exactly_one_happens() {
     for round in 0..20 {
         let world = World::new();
@@ -110,7 +156,7 @@ fn a_change_is_refused_before_it_costs_a_hash() {
     check("abc", NewPasswordRefusal::TooShort { bytes_min: 4 });
     check("POSTmaster", NewPasswordRefusal::SameAsName);
     check("old secret", NewPasswordRefusal::SameAsOld);
-    service.apply(64, 11);
+    service.apply(SETTINGS.queue_time_max, 64, 11);
     check("ten bytes!", NewPasswordRefusal::TooShort { bytes_min: 11 });
     world.set("PWDAllowed", "NO");
     check("long enough", NewPasswordRefusal::NotAllowed);
@@ -175,7 +221,7 @@ fn a_job_beyond_the_queues_length_is_turned_away_at_once() {
     }
     let snapshot = service.snapshot();
     assert_eq!([Count::Waiting, Count::Busy, Count::Displaced].map(|count| snapshot.of(count)), [1, 2, 1]);
-    service.apply(2, 4);
+    service.apply(SETTINGS.queue_time_max, 2, 4);
     assert!(service.submit(verification("nobody", "old secret"), &world.ticket(6)).is_none());
     world.store.hold_reads(false);
     let kinds: Vec<_> = world.answers(4).iter().map(|(session, answer)| (*session, kind(answer))).collect();

@@ -8,8 +8,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::{Answer, Count, Mailbox, Request, Service, ServiceSettings, Ticket, lock};
-use crate::auth::{Hasher, Recognizer};
-use crate::directory::Directory;
+use crate::auth::{Credentials, Hasher, Recognizer, legacy};
+use crate::directory::{Account, Directory};
 use crate::model::{AccountName, Argon2idCost, Authenticated, DomainName, LoginName, Secret};
 use crate::proto::Verdict;
 use crate::store::{CommitFault, Embedded, Outcome, ReadFault, Store, Transaction, Versioned, Write};
@@ -17,13 +17,21 @@ use crate::store::{CommitFault, Embedded, Outcome, ReadFault, Store, Transaction
 /// Cheap, so that tests are quick.
 pub(super) const COST: Argon2idCost = Argon2idCost { m_kib: 32, t: 1, p: 1 };
 
+/// What libxcrypt makes of "old secret" with MD5.
+pub(super) const IMPORTED: &str = "$1$saltsalt$L.moN9PHx6sF9FzdxZRBa0";
+
 /// Longer than any test takes: a wait that ends with it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
-pub(super) const SETTINGS: ServiceSettings =
-    ServiceSettings { workers: 2, cost: COST, queue_length_max: 64, password_bytes_min: 4 };
+pub(super) const SETTINGS: ServiceSettings = ServiceSettings {
+    workers: 2,
+    cost: COST,
+    queue_time_max: Duration::from_secs(5),
+    queue_length_max: 64,
+    password_bytes_min: 4,
+};
 
 /// A store whose reads can be held up and whose reads and commits can be made to fail.
 #[derive(Debug)]
@@ -129,6 +137,17 @@ impl World {
         self.commit(&self.directory.update_settings(scope, &changes).unwrap());
     }
 
+    /// Gives the postmaster's account a hash of other software.
+    pub(super) fn import(&self, hash: &str) {
+        let verifier = legacy::parse(hash.as_bytes()).unwrap();
+        self.commit(&self.directory.set_password(&postmaster(), Credentials::new(verifier, 1)).unwrap());
+    }
+
+    /// The postmaster's account.
+    pub(super) fn account(&self) -> Account {
+        self.directory.account(&postmaster()).unwrap().unwrap()
+    }
+
     /// Deletes the postmaster's account, which no administrator could.
     pub(super) fn remove(&self) {
         let key = self.postmaster_key();
@@ -136,24 +155,18 @@ impl World {
     }
 
     fn postmaster_key(&self) -> Vec<u8> {
-        let account = self.directory.account(&postmaster()).unwrap().unwrap();
+        let account = self.account();
         let credentials = account.credentials.clone();
         self.directory.change_password(&account, credentials).expect[0].key.clone()
     }
 
     pub(super) fn ticket(&self, session: u64) -> Ticket {
-        Ticket {
-            session,
-            abandoned: Arc::default(),
-            mailbox: Arc::clone(&self.mailbox),
-            peer: PEER,
-            is_operator: false,
-        }
+        Ticket { session, abandoned: Arc::default(), mailbox: Arc::clone(&self.mailbox), peer: PEER }
     }
 
     /// What the postmaster's session has after its login.
     pub(super) fn proof(&self) -> Box<Authenticated> {
-        let account = self.directory.account(&postmaster()).unwrap().unwrap();
+        let account = self.account();
         let mut hasher = Hasher::new(COST, self.recognizer.clone());
         let subject = (account.name.clone(), account.password_revision, &account.credentials);
         Box::new(hasher.authenticate(Some(subject), &secret("old secret")).unwrap())

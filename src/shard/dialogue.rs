@@ -158,13 +158,8 @@ impl Dialogue {
     fn ask(&mut self, key: Key, request: Request, desk: &mut Desk) -> Option<Answer> {
         let abandoned = Arc::new(AtomicBool::new(false));
         self.owed = Some(Arc::clone(&abandoned));
-        let ticket = Ticket {
-            session: key.to_bits(),
-            abandoned,
-            mailbox: Arc::clone(&desk.mailbox),
-            peer: self.peer.ip(),
-            is_operator: false,
-        };
+        let ticket =
+            Ticket { session: key.to_bits(), abandoned, mailbox: Arc::clone(&desk.mailbox), peer: self.peer.ip() };
         desk.service.submit(request, &ticket)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// How long a test waits for something that must come before it calls it missing. Generous: it
 /// guards against hanging, and no test passes or fails by how fast the machine is.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a connection brought.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use keyturn::auth::Recognizer;
 use keyturn::config::Config;
 use keyturn::directory::Directory;
 use keyturn::model::{Clock, DomainName};
-use keyturn::service::{Service, ServiceSettings};
+use keyturn::service::{Count, Service, ServiceSettings};
 use keyturn::shard::Server;
 use keyturn::store::{Embedded, Store};
 
@@ -88,7 +88,7 @@ impl World {
         let config = self.config();
         if let Some(running) = &mut self.running {
             running.server.apply(&config.live);
-            running.service.apply(config.live.queue_length_max, config.live.password_bytes_min);
+            running.service.apply(config.live.queue, config.live.queue_length_max, config.live.password_bytes_min);
             running.config = config;
         }
     }
@@ -114,6 +114,11 @@ impl World {
     pub(crate) fn server(&mut self) -> &Server {
         self.start();
         &self.running.as_ref().unwrap().server
+    }
+
+    /// How often something has happened in the running service.
+    pub(crate) fn count(&self, what: Count) -> u64 {
+        self.running.as_ref().unwrap().service.snapshot().of(what)
     }
 
     /// Waits until there are so many sessions. A session ends a moment after its client sees the end.
@@ -210,6 +215,7 @@ impl World {
         let settings = ServiceSettings {
             workers: 1,
             cost: config.argon2id,
+            queue_time_max: config.live.queue,
             queue_length_max: config.live.queue_length_max,
             password_bytes_min: config.live.password_bytes_min,
         };

@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "mapped memory, and instructions that not every processor has")]
 
 mod arena;
+mod calibrate;
 mod kernel;
 mod portable;
 #[cfg(not(target_arch = "x86_64"))]
@@ -19,6 +20,7 @@ use std::fmt;
 use arena::Arena;
 use vector::Vectors;
 
+pub use calibrate::{Calibration, HASHES_PER_CHANGE, Need, Speed, Spread, calibrate};
 pub use kernel::{Kernel, Selection, selection};
 
 use crate::model::Argon2idCost;

@@ -4,7 +4,7 @@
 //! $argon2id$v=19$m=65536,t=3,p=4$salt$tag      also argon2i and argon2d; v=16 or none: Argon2 1.0
 //! ```
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64ct::Base64Unpadded;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
@@ -66,7 +66,9 @@ impl Phc {
     fn compute(&self, password: &[u8], tag: &mut [u8]) -> Result<(), argon2::Error> {
         let Argon2idCost { m_kib, t, p } = self.cost;
         let params = Params::new(m_kib, t, p, Some(tag.len()))?;
-        Argon2::new(self.algorithm, self.version, params).hash_password_into(password, &self.salt, tag)
+        let mut blocks = Zeroizing::new(vec![Block::new(); params.block_count()]);
+        let argon2 = Argon2::new(self.algorithm, self.version, params);
+        argon2.hash_password_into_with_memory(password, &self.salt, tag, &mut **blocks)
     }
 }
 

@@ -26,12 +26,12 @@ use super::party::{Comes, Parties};
 
 /// Whose a job is. The numbers stand for an address, a domain's and an account's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Origin {
-    pub(in super::super) source: u64,
-    pub(in super::super) domain: u64,
-    pub(in super::super) account: u64,
+pub(in crate::service) struct Origin {
+    pub(in crate::service) source: u64,
+    pub(in crate::service) domain: u64,
+    pub(in crate::service) account: u64,
     /// The shares of the source, at least 1.
-    pub(in super::super) weight: u32,
+    pub(in crate::service) weight: u32,
 }
 
 impl Origin {
@@ -72,15 +72,10 @@ struct Lane {
     /// Jobs left in the turn of a source of some weight.
     turn_left: u32,
     has_been_served: bool,
-    is_newest_first: bool,
     stands: Stands,
 }
 
 impl Lane {
-    fn next_end(&self) -> End {
-        if self.is_newest_first { End::Last } else { End::First }
-    }
-
     fn comes(&self) -> Comes {
         match (self.has_been_served, self.turn_left) {
             (false, _) => Comes::Fresh,
@@ -112,6 +107,8 @@ struct Occupied {
 pub(super) struct FairQueue<J> {
     jobs: BTreeMap<u64, Waiting<J>>,
     arrivals_count: u64,
+    /// Where the next search begins.
+    searched: u64,
     queues: HashMap<(LaneKey, u64), AccountQueue>,
     accounts: HashMap<u64, AccountLoad>,
     lanes: HashMap<LaneKey, Lane>,
@@ -128,6 +125,7 @@ impl<J> Default for FairQueue<J> {
         Self {
             jobs: BTreeMap::new(),
             arrivals_count: 0,
+            searched: 0,
             queues: HashMap::new(),
             accounts: HashMap::new(),
             lanes: HashMap::new(),
@@ -159,7 +157,6 @@ impl<J> FairQueue<J> {
                 accounts: Line::default(),
                 turn_left: 0,
                 has_been_served: false,
-                is_newest_first: false,
                 stands: Stands::Ready(self.ready.join(key, End::Last)),
             }
         });
@@ -180,8 +177,9 @@ impl<J> FairQueue<J> {
         }
     }
 
-    /// The next job to begin. Its account is passed over until [`FairQueue::finish`].
-    pub(super) fn take(&mut self) -> Option<Waiting<J>> {
+    /// The next job to begin. Its account is passed over until [`FairQueue::finish`]. Parties all of
+    /// whose jobs came after `recent` return to the oldest first.
+    pub(super) fn take(&mut self, recent: Tick) -> Option<Waiting<J>> {
         loop {
             let Some(key) = self.ready.pop(End::First) else {
                 if self.go_on() || self.release_stalled() {
@@ -193,7 +191,9 @@ impl<J> FairQueue<J> {
                 continue;
             }
             if let Some(account) = self.free_account(key) {
-                return Some(self.begin(key, account));
+                let begun = self.begin(key, account);
+                self.settle(begun.origin, recent);
+                return Some(begun);
             }
         }
     }
@@ -211,9 +211,14 @@ impl<J> FairQueue<J> {
         self.jobs.first_key_value().map(|(number, waiting)| (*number, waiting.arrived))
     }
 
-    /// The numbers of the jobs that `is_wanted` chooses.
-    pub(super) fn find(&self, is_wanted: impl Fn(&J) -> bool) -> Vec<u64> {
-        self.jobs.iter().filter(|(_, waiting)| is_wanted(&waiting.job)).map(|(number, _)| *number).collect()
+    /// Looks at `count_max` jobs from where it stopped the last time, in a circle; the numbers of
+    /// those that `is_wanted` chooses.
+    pub(super) fn search(&mut self, count_max: usize, is_wanted: impl Fn(&J) -> bool) -> Vec<u64> {
+        let circle = self.jobs.range(self.searched..).chain(self.jobs.range(..self.searched));
+        let seen: Vec<_> = circle.take(count_max).collect();
+        let found = seen.iter().filter(|(_, waiting)| is_wanted(&waiting.job)).map(|(number, _)| **number).collect();
+        self.searched = seen.last().map_or(0, |(number, _)| **number + 1);
+        found
     }
 
     /// Takes out the job `number`, out of turn.
@@ -242,19 +247,27 @@ impl<J> FairQueue<J> {
         Some(waiting)
     }
 
-    /// The oldest jobs of `origin`'s lane, source and domain have no chance: from now on, until
-    /// none waits, their newest come first.
+    /// The oldest jobs of `origin`'s source and domain have no chance: from now on their newest
+    /// come first.
     pub(super) fn turn_to_newest(&mut self, origin: Origin) {
-        if let Some(lane) = self.lanes.get_mut(&origin.lane()) {
-            lane.is_newest_first = true;
-            self.sources.turn_to_newest(origin.source);
-            self.domains.turn_to_newest(origin.domain);
+        self.sources.set_newest_first(origin.source, true);
+        self.domains.set_newest_first(origin.domain, true);
+    }
+
+    fn settle(&mut self, origin: Origin, recent: Tick) {
+        let is_recent = |number: Option<u64>| {
+            number.and_then(|number| self.jobs.get(&number)).is_some_and(|waiting| waiting.arrived > recent)
+        };
+        if is_recent(self.sources.oldest(origin.source)) {
+            self.sources.set_newest_first(origin.source, false);
+        }
+        if is_recent(self.domains.oldest(origin.domain)) {
+            self.domains.set_newest_first(origin.domain, false);
         }
     }
 
-    /// About how many jobs would begin before one of `origin` that came now; at least that many
-    /// when it is more than `count_max`.
-    pub(super) fn ahead_of(&self, origin: Origin, count_max: usize) -> usize {
+    /// About how many jobs would begin before one of `origin` that came now.
+    pub(super) fn ahead_of(&self, origin: Origin) -> usize {
         let of_account = self.in_queue(origin);
         let in_lane = self.lanes.get(&origin.lane()).map_or(0, |lane| {
             let accounts = lane.accounts.len() + usize::from(of_account == 0);
@@ -263,7 +276,7 @@ impl<J> FairQueue<J> {
         let is_new = !self.lanes.contains_key(&origin.lane());
         let rounds = self.sources.rounds_before(origin.source, in_lane, is_new);
         let rounds = rounds.max(self.domains.rounds_before(origin.domain, in_lane, is_new));
-        self.sources.jobs_until(rounds, count_max).min(self.domains.jobs_until(rounds, count_max))
+        self.sources.jobs_until(rounds).min(self.domains.jobs_until(rounds))
     }
 
     /// About how many jobs of the same account would run before one of `origin` that came now; they
@@ -316,11 +329,12 @@ impl<J> FairQueue<J> {
     /// The next account of the lane that has no job running. If there is none, the lane waits for
     /// the first one. At most as many are passed over as jobs run.
     fn free_account(&mut self, key: LaneKey) -> Option<u64> {
+        let end = self.sources.next_end(key.0);
         let lane = self.lanes.get_mut(&key)?;
-        let mut accounts = lane.accounts.walk(lane.next_end()).copied();
+        let mut accounts = lane.accounts.walk(end).copied();
         let free = accounts.find(|account| !is_running(&self.occupied, *account));
         if free.is_none() {
-            let first = *lane.accounts.walk(lane.next_end()).next()?;
+            let first = *lane.accounts.walk(end).next()?;
             let occupied = self.occupied.entry(first).or_default();
             lane.stands = Stands::AtAccount(first, occupied.lanes.join(key, End::Last));
         }
@@ -332,8 +346,11 @@ impl<J> FairQueue<J> {
         const KEPT: &str = "a lane, a queue and a number stand for waiting jobs";
         let lane = self.lanes.get_mut(&key).expect(KEPT);
         let queue = self.queues.get_mut(&(key, account)).expect(KEPT);
-        let served_last = if lane.is_newest_first { End::First } else { End::Last };
-        let number = if lane.is_newest_first { queue.jobs.pop_back() } else { queue.jobs.pop_front() }.expect(KEPT);
+        let (number, served_last) = match self.sources.next_end(key.0) {
+            End::First => (queue.jobs.pop_front(), End::Last),
+            End::Last => (queue.jobs.pop_back(), End::First),
+        };
+        let number = number.expect(KEPT);
         lane.accounts.leave(queue.place);
         let is_last = queue.jobs.is_empty();
         if is_last {

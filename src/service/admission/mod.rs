@@ -8,19 +8,22 @@
 //! - *Bounded in time.* A job that would not begin within [`Bounds::wait_max`] is refused when it
 //!   arrives, with the seconds after which to try again. One whose chance is lost later, because
 //!   others came who had a better right, is turned away when the bound is reached; from then on
-//!   the newest of its lane come first, until the lane is empty, for they can still be served in
-//!   time.
+//!   the newest of its source and its domain come first, for they can still be served in time,
+//!   until all that wait there are recent.
 //! - *Bounded in number.* Beyond [`Bounds::length_max`] a job is refused, unless somebody has more
 //!   waiting than its own source and domain; then that one's newest gives way.
 //! - *Fair* within each of three classes: see [`fair`]. Of eight jobs begun while all classes wait,
 //!   one is an operator's, six are changes of sessions whose password has been proven, and one is
 //!   a login. What a class does not use goes to the others in that order.
-//! - *No work for nobody.* Jobs whose client has hung up are dropped when their turn comes, and
-//!   before anybody is refused because of them.
+//! - *No work for nobody.* Jobs whose client has hung up are dropped when their turn comes; and
+//!   before somebody is refused, some of those that wait are searched for them.
 
 mod fair;
 mod line;
 mod party;
+mod rounds;
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -33,9 +36,10 @@ use self::fair::FairQueue;
 
 pub(super) use self::fair::Origin;
 
-/// How often at most all waiting jobs are searched for those whose client has hung up. A search
-/// costs some nanoseconds for each.
-const SEARCH_INTERVAL: Duration = Duration::from_millis(100);
+/// How many waiting jobs of each class are searched for those whose client has hung up, before a
+/// job is refused. Under a flood of refusals that goes through all of them soon; and each costs
+/// the refusing thread some nanoseconds.
+const SEARCHED_MAX: usize = 64;
 
 /// A refused client is never sent away for a shorter time, nor for a longer one.
 const RETRY_AFTER_S: RangeInclusive<u32> = super::RETRY_AFTER_S..=60;
@@ -46,6 +50,11 @@ const TURNS: [[Class; 3]; 8] = {
     const CHANGE: [Class; 3] = [Change, Operator, Login];
     [[Operator, Change, Login], CHANGE, CHANGE, CHANGE, [Login, Change, Operator], CHANGE, CHANGE, CHANGE]
 };
+
+/// Parts in which the share of a class among the jobs begun is counted, and how many of them the
+/// last job is worth.
+const SHARE_ONE: usize = 1 << 16;
+const SHARE_STEP: usize = SHARE_ONE >> 7;
 
 /// What a job is, in the order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,9 +134,15 @@ pub(super) struct Admission<J> {
     bounds: Bounds,
     queues: [FairQueue<J>; 3],
     turns_count: usize,
+    /// Of the jobs begun lately, how many were of each class. While a class waits, that is how
+    /// fast it is served, whatever the others are: each login that is let in is followed by a
+    /// change, which then goes before the next login.
+    shares: [usize; 3],
     /// The running mean of how long a job takes, in microseconds.
     job_us: u64,
-    searched: Option<Tick>,
+    /// Only jobs that are foreseen to wait less than this are let in. A forecast does not know who
+    /// else will come: each job whose time runs out makes it shorter, each that begins longer.
+    trusted: Duration,
     turned_away: Vec<TurnedAway<J>>,
 }
 
@@ -135,11 +150,20 @@ impl<J: Patient> Admission<J> {
     /// `job` is about how long one will take, until the first ones have been measured.
     pub(super) fn new(bounds: Bounds, job: Duration) -> Self {
         let job_us = u64::try_from(job.as_micros()).unwrap_or(u64::MAX);
-        Self { bounds, queues: Default::default(), turns_count: 0, job_us, searched: None, turned_away: Vec::new() }
+        Self {
+            bounds,
+            queues: Default::default(),
+            turns_count: 0,
+            shares: [SHARE_ONE; 3],
+            job_us,
+            trusted: bounds.wait_max,
+            turned_away: Vec::new(),
+        }
     }
 
-    /// Changes how many jobs may wait.
-    pub(super) fn set_length_max(&mut self, length_max: usize) {
+    /// Changes how long and how many jobs may wait.
+    pub(super) fn set_bounds(&mut self, wait_max: Duration, length_max: usize) {
+        self.bounds.wait_max = wait_max;
         self.bounds.length_max = length_max;
     }
 
@@ -155,7 +179,7 @@ impl<J: Patient> Admission<J> {
     pub(super) fn offer(&mut self, job: J, class: Class, origin: Origin, now: Tick) -> Result<(), TurnedAway<J>> {
         self.expire(now);
         let mut wait = self.foresee(class, origin);
-        if (wait.is_none() || self.len() >= self.bounds.length_max) && self.drop_abandoned(now) {
+        if (wait.is_none() || self.len() >= self.bounds.length_max) && self.drop_abandoned() {
             wait = self.foresee(class, origin);
         }
         if wait.is_some() && (self.len() < self.bounds.length_max || self.displace_for(class, origin)) {
@@ -169,13 +193,14 @@ impl<J: Patient> Admission<J> {
     pub(super) fn take(&mut self, now: Tick) -> Option<Admitted<J>> {
         self.expire(now);
         loop {
-            let (class, waiting) = self.next_of_any()?;
+            let (class, waiting) = self.next_of_any(now)?;
             let pass = Pass { class, account: waiting.origin.account };
             if waiting.job.is_abandoned() {
                 self.queues[class as usize].finish(pass.account);
                 self.turn_away(waiting.job, Reason::Abandoned);
                 continue;
             }
+            self.trusted = (self.trusted + self.bounds.wait_max / 1024).min(self.bounds.wait_max);
             return Some(Admitted { job: waiting.job, waited: now.since(waiting.arrived), pass });
         }
     }
@@ -192,23 +217,32 @@ impl<J: Patient> Admission<J> {
         std::mem::take(&mut self.turned_away)
     }
 
-    fn next_of_any(&mut self) -> Option<(Class, fair::Waiting<J>)> {
+    fn next_of_any(&mut self, now: Tick) -> Option<(Class, fair::Waiting<J>)> {
+        let recent = Tick(now.0.saturating_sub(as_ms(self.bounds.wait_max / 2)));
         let row = TURNS[self.turns_count % TURNS.len()];
-        let next = row.into_iter().find_map(|class| Some((class, self.queues[class as usize].take()?)));
-        self.turns_count += usize::from(next.is_some());
+        let next = row.into_iter().find_map(|class| Some((class, self.queues[class as usize].take(recent)?)));
+        if let Some((class, _)) = next {
+            self.turns_count += 1;
+            for other in Class::ALL {
+                let share = &mut self.shares[other as usize];
+                *share -= *share * SHARE_STEP / SHARE_ONE;
+                *share += if other == class { SHARE_STEP } else { 0 };
+            }
+        }
         next
     }
 
     /// How long a job would wait; `None` if too long.
     fn foresee(&self, class: Class, origin: Origin) -> Option<Duration> {
         let queue = &self.queues[class as usize];
-        let room = self.jobs_within(self.bounds.wait_max);
-        let ahead = queue.ahead_of(origin, room);
+        let ahead = queue.ahead_of(origin);
         let others = self.len() - queue.len();
-        let ahead = (ahead + others).min(ahead.saturating_mul(TURNS.len()).div_ceil(class.turns()));
+        let least_share = class.turns() * SHARE_ONE / TURNS.len();
+        let at_share = |share: usize| ahead.saturating_mul(SHARE_ONE) / share;
+        let ahead = (ahead + others).max(at_share(self.shares[class as usize].max(1))).min(at_share(least_share));
         // Jobs of one account run one after the other, however many workers there are.
         let wait = self.time_for(ahead).max(self.job_time().saturating_mul(count(queue.of_account(origin))));
-        (wait <= self.bounds.wait_max).then_some(wait)
+        (wait <= self.trusted).then_some(wait)
     }
 
     /// How long a job takes, as far as is known.
@@ -219,12 +253,6 @@ impl<J: Patient> Admission<J> {
     /// How long the pool takes to begin so many jobs and one more.
     fn time_for(&self, jobs: usize) -> Duration {
         self.job_time().saturating_mul(count(jobs)) / count(self.bounds.workers).max(1)
-    }
-
-    /// How many jobs the pool begins in `time`.
-    fn jobs_within(&self, time: Duration) -> usize {
-        let jobs = time.as_micros() * self.bounds.workers as u128 / u128::from(self.job_us.max(1));
-        usize::try_from(jobs).unwrap_or(usize::MAX)
     }
 
     fn retry_after_s(&self) -> u32 {
@@ -245,21 +273,17 @@ impl<J: Patient> Admission<J> {
                 let late = queue.oldest().filter(|(_, arrived)| now.since(*arrived) > self.bounds.wait_max);
                 let Some(waiting) = late.and_then(|(number, _)| queue.remove(number)) else { break };
                 queue.turn_to_newest(waiting.origin);
+                self.trusted = (self.trusted - self.trusted / 32).max(self.bounds.wait_max / 8);
                 self.turn_away(waiting.job, Reason::Displaced);
             }
         }
     }
 
-    /// Drops all jobs whose client has hung up, unless that was done a moment ago; whether there
-    /// was any.
-    fn drop_abandoned(&mut self, now: Tick) -> bool {
-        if self.searched.is_some_and(|searched| now.since(searched) < SEARCH_INTERVAL) {
-            return false;
-        }
-        self.searched = Some(now);
+    /// Drops jobs whose client has hung up, of some that wait; whether there was any.
+    fn drop_abandoned(&mut self) -> bool {
         let before = self.len();
         for class in Class::ALL {
-            for number in self.queues[class as usize].find(J::is_abandoned) {
+            for number in self.queues[class as usize].search(SEARCHED_MAX, J::is_abandoned) {
                 if let Some(waiting) = self.queues[class as usize].remove(number) {
                     self.turn_away(waiting.job, Reason::Abandoned);
                 }
@@ -282,6 +306,10 @@ impl<J: Patient> Admission<J> {
         }
         false
     }
+}
+
+fn as_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn count(jobs: usize) -> u32 {

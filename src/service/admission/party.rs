@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::line::{End, Line, Place};
+use super::rounds::Rounds;
 
 /// One source or one domain, while it has jobs waiting.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(super) struct Parties<L> {
     parties: HashMap<u64, Party<L>>,
     /// How many jobs fall to each round from now, if nothing but the weights of these parties
     /// mattered: the n-th job of a party of weight w to the round n / w.
-    by_round: Vec<u32>,
+    by_round: Rounds,
     /// Parties by the rounds their jobs will take.
     by_length: BTreeSet<(usize, u64)>,
     /// Those with parked lanes.
@@ -47,7 +48,12 @@ pub(super) enum Comes {
 
 impl<L> Default for Parties<L> {
     fn default() -> Self {
-        Self { parties: HashMap::new(), by_round: Vec::new(), by_length: BTreeSet::new(), parking: BTreeSet::new() }
+        Self {
+            parties: HashMap::new(),
+            by_round: Rounds::default(),
+            by_length: BTreeSet::new(),
+            parking: BTreeSet::new(),
+        }
     }
 }
 
@@ -63,11 +69,7 @@ impl<L> Parties<L> {
             parked: Line::default(),
             is_newest_first: false,
         });
-        let round = entry.jobs.len() / entry.weight as usize;
-        if self.by_round.len() <= round {
-            self.by_round.resize(round + 1, 0);
-        }
-        self.by_round[round] += 1;
+        self.by_round.add(entry.jobs.len() / entry.weight as usize);
         self.by_length.remove(&(entry.rounds(), party));
         entry.jobs.insert(number);
         self.by_length.insert((entry.rounds(), party));
@@ -79,12 +81,12 @@ impl<L> Parties<L> {
         let Some(entry) = self.parties.get_mut(&party) else { return };
         self.by_length.remove(&(entry.rounds(), party));
         entry.jobs.remove(&number);
-        self.by_round[entry.jobs.len() / entry.weight as usize] -= 1;
+        self.by_round.remove(entry.jobs.len() / entry.weight as usize);
         if entry.jobs.is_empty() {
             debug_assert!(entry.lanes_count == 0 && entry.parked.is_empty(), "a lane without jobs");
             self.parties.remove(&party);
             if self.parties.is_empty() {
-                self.by_round = Vec::new();
+                self.by_round = Rounds::default();
             }
         } else {
             self.by_length.insert((entry.rounds(), party));
@@ -162,9 +164,21 @@ impl<L> Parties<L> {
         self.parties.get(&party).map_or(0, |party| party.parked.len())
     }
 
-    /// From now on the newest jobs of `party` come first, until none waits.
-    pub(super) fn turn_to_newest(&mut self, party: u64) {
-        self.party(party).is_newest_first = true;
+    /// Which jobs of `party` come first from now on.
+    pub(super) fn set_newest_first(&mut self, party: u64, is_newest_first: bool) {
+        if let Some(party) = self.parties.get_mut(&party) {
+            party.is_newest_first = is_newest_first;
+        }
+    }
+
+    /// From which end the jobs of `party` are served.
+    pub(super) fn next_end(&self, party: u64) -> End {
+        self.parties.get(&party).map_or(End::First, Party::next_end)
+    }
+
+    /// The oldest job of `party`.
+    pub(super) fn oldest(&self, party: u64) -> Option<u64> {
+        self.parties.get(&party)?.jobs.first().copied()
     }
 
     /// How many of `party`'s jobs come before one that is the first after `in_lane` others of its
@@ -177,17 +191,9 @@ impl<L> Parties<L> {
         })
     }
 
-    /// How many jobs these parties have in the rounds up to and with `round`; counting ends beyond
-    /// `count_max`.
-    pub(super) fn jobs_until(&self, round: usize, count_max: usize) -> usize {
-        let mut count = 0;
-        for jobs in self.by_round.iter().take(round.saturating_add(1)) {
-            count += *jobs as usize;
-            if count > count_max {
-                break;
-            }
-        }
-        count
+    /// How many jobs these parties have in the rounds up to and with `round`.
+    pub(super) fn jobs_until(&self, round: usize) -> usize {
+        self.by_round.until(round)
     }
 
     /// The party with most waiting for its weight: how many rounds, and its newest job.

@@ -139,21 +139,24 @@ fn the_bound_follows_the_measured_time() {
     assert!((4..=7).contains(&admitted.count()), "one second each, five seconds");
 }
 
-#[test]
-fn who_waited_too_long_is_turned_away_and_then_the_newest_come_first() {
+/// Jobs 0 to 2 come at the time zero and the others at `times`; returns the order of these others
+/// when the time of the first ones has run out.
+fn after_expiry(times: &[u64]) -> Vec<u64> {
     let mut admission = admission(1000);
-    for number in 0..3 {
-        offer(&mut admission, number, Class::Login, origin(1, 1, number));
+    for (number, time) in [0, 0, 0].iter().chain(times).enumerate() {
+        let number = number as u64;
+        assert!(admission.offer(job(number), Class::Login, origin(1, 1, number), Tick(*time)).is_ok());
     }
-    for number in 3..6 {
-        assert!(admission.offer(job(number), Class::Login, origin(1, 1, number), Tick(5000)).is_ok());
-    }
-    let first = admission.take(Tick(5001)).unwrap();
+    let order = std::iter::from_fn(|| Some(admission.take(Tick(5001))?.job.number)).collect();
     let displaced: Vec<_> = admission.turned_away().iter().map(|away| (away.job.number, away.reason)).collect();
     assert_eq!(displaced, [0, 1, 2].map(|number| (number, Reason::Displaced)));
-    assert_eq!((first.job.number, first.waited), (5, Duration::from_millis(1)));
-    let rest: Vec<_> = std::iter::from_fn(|| Some(admission.take(Tick(5001))?.job.number)).collect();
-    assert_eq!(rest, [4, 3]);
+    order
+}
+
+#[test]
+fn when_some_have_waited_too_long_the_newest_come_first_until_all_are_recent() {
+    assert_eq!(after_expiry(&[500, 1000, 2000, 4000]), [6, 5, 4, 3]);
+    assert_eq!(after_expiry(&[3000, 3500, 4000, 4500]), [6, 3, 4, 5]);
 }
 
 #[test]
@@ -243,7 +246,7 @@ proptest! {
                     waiting.insert(count, account);
                     count += 1;
                 }
-                Happens::Take => match queue.take() {
+                Happens::Take => match queue.take(Tick(0)) {
                     Some(taken) => {
                         prop_assert_eq!(waiting.remove(&taken.job), Some(taken.origin.account));
                         prop_assert!(running.insert(taken.origin.account), "two of one account");
@@ -268,7 +271,7 @@ proptest! {
             prop_assert_eq!(queue.len(), waiting.len());
         }
         running.into_iter().for_each(|account| queue.finish(account));
-        while let Some(taken) = queue.take() {
+        while let Some(taken) = queue.take(Tick(0)) {
             prop_assert!(waiting.remove(&taken.job).is_some());
             queue.finish(taken.origin.account);
         }

@@ -3,11 +3,14 @@
 //! The inputs of [`line`] and [`session`] are text that a person can write: some bytes that say
 //! how the rest is delivered, a NUL, and the stream a client sends.
 
+mod argon2id;
 mod line;
 mod session;
 
+use keyturn::auth::{Credentials, legacy};
 use keyturn::proto::{Command, redacted};
 
+pub use argon2id::argon2id;
 pub use line::line;
 pub use session::session;
 
@@ -34,4 +37,19 @@ pub fn command(input: &[u8]) {
     assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     let is_user = input.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"USER "));
     assert!(is_user || shown.len() <= "(18446744073709551615 bytes)".len());
+}
+
+/// Any bytes are a hash that can be kept and read again, or a fault that does not repeat them.
+pub fn imported(input: &[u8]) {
+    match legacy::parse(input) {
+        Ok(verifier) => {
+            let credentials = Credentials { changed_at: 1, change_id: 2, verifiers: vec![verifier.clone()] };
+            let mut record = Vec::new();
+            credentials.encode(&mut record);
+            assert_eq!(Credentials::decode(&record), Ok(credentials));
+            let shown = format!("{verifier:?}");
+            assert!(shown.len() < 60 && shown.bytes().all(|byte| byte.is_ascii_graphic()), "{shown}");
+        }
+        Err(fault) => assert!(fault.to_string().len() < 120),
+    }
 }
