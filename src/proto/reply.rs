@@ -68,21 +68,24 @@ pub enum Reply {
 /// The unit of times, after its number.
 const SECONDS: &str = " seconds";
 
+/// Three digits and the space after them.
+type Code = &'static [u8; 4];
+
 /// What is said in each dialect: code and text. `count`, if any, follows the text, and its unit
 /// follows that.
 struct Row<'a> {
-    communigate: (&'static str, &'a str),
-    poppassd: (&'static str, &'a str),
+    communigate: (Code, &'a str),
+    poppassd: (Code, &'a str),
     count: Option<(u64, &'static str)>,
 }
 
 const fn success<'a>(communigate: &'a str, poppassd: &'a str) -> Row<'a> {
-    Row { communigate: ("200", communigate), poppassd: ("200", poppassd), count: None }
+    Row { communigate: (b"200 ", communigate), poppassd: (b"200 ", poppassd), count: None }
 }
 
 /// A failure. `poppassd` clients know one code for it: some show the text of a 500 only.
-const fn failure<'a>(communigate: &'static str, text: &'a str) -> Row<'a> {
-    Row { communigate: (communigate, text), poppassd: ("500", text), count: None }
+const fn failure<'a>(communigate: Code, text: &'a str) -> Row<'a> {
+    Row { communigate: (communigate, text), poppassd: (b"500 ", text), count: None }
 }
 
 impl Reply {
@@ -97,8 +100,8 @@ impl Reply {
         match *self {
             Self::Greeting => success(&rules.greeting, &rules.greeting),
             Self::SendPass => Row {
-                communigate: ("300", "please send the PASS"),
-                poppassd: ("200", "Your password please."),
+                communigate: (b"300 ", "please send the PASS"),
+                poppassd: (b"200 ", "Your password please."),
                 count: None,
             },
             Self::LoggedIn => success("login OK, proceed", "Your new password please."),
@@ -109,55 +112,60 @@ impl Reply {
             }
             Self::Goodbye => success("keyturn PWD connection closed", "Bye."),
 
-            Self::Denied => failure("515", "incorrect password or account name"),
-            Self::BadCommand(Fault::UnknownVerb) => failure("500", "unknown command - send HELP for a list"),
-            Self::BadCommand(Fault::NameMissing) => failure("500", "USER needs an account name"),
-            Self::BadCommand(Fault::NameTooLong) => failure("500", "account name must have at most 320 bytes"),
-            Self::BadCommand(Fault::PasswordMissing) => failure("500", "PASS needs a password"),
-            Self::BadCommand(Fault::PasswordTooLong) => failure("500", "password must have at most 1024 bytes"),
-            Self::BadCommand(Fault::NewPasswordMissing) => failure("500", "NEWPASS needs a new password"),
-            Self::BadCommand(Fault::NewPasswordTooLong) => failure("500", "new password must have at most 1024 bytes"),
-            Self::BadCommand(Fault::NewPasswordControl) => {
-                failure("500", "new password must not have control characters")
+            Self::Denied => failure(b"515 ", "incorrect password or account name"),
+            Self::BadCommand(Fault::UnknownVerb) => failure(b"500 ", "unknown command - send HELP for a list"),
+            Self::BadCommand(Fault::NameMissing) => failure(b"500 ", "USER needs an account name"),
+            Self::BadCommand(Fault::NameTooLong) => failure(b"500 ", "account name must have at most 320 bytes"),
+            Self::BadCommand(Fault::PasswordMissing) => failure(b"500 ", "PASS needs a password"),
+            Self::BadCommand(Fault::PasswordTooLong) => failure(b"500 ", "password must have at most 1024 bytes"),
+            Self::BadCommand(Fault::NewPasswordMissing) => failure(b"500 ", "NEWPASS needs a new password"),
+            Self::BadCommand(Fault::NewPasswordTooLong) => {
+                failure(b"500 ", "new password must have at most 1024 bytes")
             }
-            Self::LoginFirst => failure("500", "please login first"),
-            Self::UserFirst => failure("500", "please send USER first"),
-            Self::AlreadyLoggedIn => failure("500", "already logged in - send NEWPASS or QUIT"),
-            Self::ApopNotEnabled => failure("500", "APOP is not enabled here - send USER and PASS"),
-            Self::LineTooLong => failure("500", "command line must have at most 4096 bytes - closing"),
+            Self::BadCommand(Fault::NewPasswordControl) => {
+                failure(b"500 ", "new password must not have control characters")
+            }
+            Self::LoginFirst => failure(b"500 ", "please login first"),
+            Self::UserFirst => failure(b"500 ", "please send USER first"),
+            Self::AlreadyLoggedIn => failure(b"500 ", "already logged in - send NEWPASS or QUIT"),
+            Self::ApopNotEnabled => failure(b"500 ", "APOP is not enabled here - send USER and PASS"),
+            Self::LineTooLong => failure(b"500 ", "command line must have at most 4096 bytes - closing"),
 
             Self::NewPasswordRefused(Refusal::TooShort { bytes_min }) => Row {
                 count: Some((bytes_min as u64, " characters")),
-                ..failure("501", "new password must have at least ")
+                ..failure(b"501 ", "new password must have at least ")
             },
-            Self::NewPasswordRefused(Refusal::SameAsOld) => failure("501", "new password must differ from the old one"),
+            Self::NewPasswordRefused(Refusal::SameAsOld) => {
+                failure(b"501 ", "new password must differ from the old one")
+            }
             Self::NewPasswordRefused(Refusal::SameAsName) => {
-                failure("501", "new password must differ from the account name")
+                failure(b"501 ", "new password must differ from the account name")
             }
             Self::NewPasswordRefused(Refusal::NotAllowed) => {
-                failure("510", "this account may not change its password - ask the administrator")
+                failure(b"510 ", "this account may not change its password - ask the administrator")
             }
-            Self::ChangedElsewhere => failure("501", "password was changed elsewhere - log in again"),
-            Self::LoginBusy { retry_after_s } => {
-                Row { count: Some((retry_after_s.into(), SECONDS)), ..failure("501", "server is busy - try again in ") }
-            }
-            Self::LoginFault => failure("501", "server error - try again later"),
+            Self::ChangedElsewhere => failure(b"501 ", "password was changed elsewhere - log in again"),
+            Self::LoginBusy { retry_after_s } => Row {
+                count: Some((retry_after_s.into(), SECONDS)),
+                ..failure(b"501 ", "server is busy - try again in ")
+            },
+            Self::LoginFault => failure(b"501 ", "server error - try again later"),
             Self::ChangeBusy { retry_after_s } => Row {
                 count: Some((retry_after_s.into(), SECONDS)),
-                ..failure("501", "server is busy - password not changed - try again in ")
+                ..failure(b"501 ", "server is busy - password not changed - try again in ")
             },
-            Self::ChangeFault => failure("501", "server error - password not changed - try again later"),
+            Self::ChangeFault => failure(b"501 ", "server error - password not changed - try again later"),
             Self::ChangeUnknown => failure(
-                "501",
+                b"501 ",
                 "server error - the password may or may not have been changed - try the new one then the old one",
             ),
-            Self::TimedOut(Timeout::Idle) => failure("501", "no command for too long - closing"),
-            Self::TimedOut(Timeout::Login) => failure("501", "no login in time - closing"),
-            Self::TimedOut(Timeout::Line) => failure("501", "command line not finished in time - closing"),
-            Self::ShuttingDown => failure("501", "server is shutting down - try again later"),
-            Self::TooManyChannels => failure("501", "too many connections - try again later"),
+            Self::TimedOut(Timeout::Idle) => failure(b"501 ", "no command for too long - closing"),
+            Self::TimedOut(Timeout::Login) => failure(b"501 ", "no login in time - closing"),
+            Self::TimedOut(Timeout::Line) => failure(b"501 ", "command line not finished in time - closing"),
+            Self::ShuttingDown => failure(b"501 ", "server is shutting down - try again later"),
+            Self::TooManyChannels => failure(b"501 ", "too many connections - try again later"),
             Self::TooManyFromAddress => {
-                failure("501", "too many connections from your address - close one and try again")
+                failure(b"501 ", "too many connections from your address - close one and try again")
             }
         }
     }
@@ -171,8 +179,7 @@ impl Reply {
             Dialect::Communigate => row.communigate,
             Dialect::Poppassd => row.poppassd,
         };
-        out.extend_from_slice(code.as_bytes());
-        out.push(b' ');
+        out.extend_from_slice(code);
         out.extend_from_slice(text.as_bytes());
         if let Some((count, unit)) = row.count {
             write!(out, "{count}{unit}").expect("a Vec takes every byte");
