@@ -4,6 +4,10 @@
 /// session closed, because no later line boundary can be trusted.
 pub const LINE_BYTES_MAX: usize = 4096;
 
+/// Bytes of one command line of a session that has logged in and may send commands, whose
+/// settings can be long.
+pub const COMMAND_LINE_BYTES_MAX: usize = 65_536;
+
 /// Bytes of a login name as a client sends it.
 pub const LOGIN_NAME_BYTES_MAX: usize = 320;
 

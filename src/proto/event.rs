@@ -8,8 +8,7 @@ pub enum Event<'a> {
     Opened,
     /// A whole line, without its terminator. Only while a line is awaited.
     Line(&'a [u8]),
-    /// A line longer than [`crate::model::limits::LINE_BYTES_MAX`] arrived. Only while a line is
-    /// awaited.
+    /// A line longer than it may be arrived. Only while a line is awaited.
     LineTooLong,
     /// The answer to [`super::Effect::Verify`].
     Verified(Verdict),

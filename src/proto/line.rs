@@ -13,7 +13,7 @@ pub enum Framed<'a> {
     /// No line is complete. What is left of the chunk, if anything, is the beginning of one and
     /// has been kept; the chunk is now empty.
     Partial,
-    /// The line has more than [`LINE_BYTES_MAX`] bytes. No later line boundary can be trusted:
+    /// The line has more bytes than it may have. No later line boundary can be trusted:
     /// take nothing more from this stream.
     TooLong,
 }
@@ -67,8 +67,15 @@ impl Inbox {
     /// let mut chunk = &b"IT\n"[..];
     /// assert_eq!(inbox.next_line(&mut chunk), Framed::Line(b"QUIT"));
     /// ```
+    /// A line has at most [`LINE_BYTES_MAX`] bytes.
     #[inline]
     pub fn next_line<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Framed<'a> {
+        self.next_line_within(chunk, LINE_BYTES_MAX)
+    }
+
+    /// As [`Inbox::next_line`], for lines of at most `bytes_max` bytes.
+    #[inline]
+    pub fn next_line_within<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8], bytes_max: usize) -> Framed<'a> {
         self.wipe_taken();
         let end_in_chunk = |chunk: &[u8]| memchr(b'\n', chunk);
         if self.held.is_empty()
@@ -76,14 +83,14 @@ impl Inbox {
         {
             let line = &chunk[..end];
             *chunk = &chunk[end + 1..];
-            return frame(line);
+            return frame(line, bytes_max);
         }
         let mut end = self.held_line_end();
         if end.is_none() {
             let front = end_in_chunk(chunk).map_or(*chunk, |end| &chunk[..=end]);
             *chunk = &chunk[front.len()..];
             // The longest line with CR LF; checked first, so that no client makes us hold more.
-            if self.kept_bytes() + front.len() > LINE_BYTES_MAX + 2 {
+            if self.kept_bytes() + front.len() > bytes_max + 2 {
                 return Framed::TooLong;
             }
             self.append(front);
@@ -93,9 +100,9 @@ impl Inbox {
             Some(end) => {
                 let line = self.taken..end;
                 self.taken = end + 1;
-                frame(&self.held[line])
+                frame(&self.held[line], bytes_max)
             }
-            None if may_fit(&self.held[self.taken..]) => Framed::Partial,
+            None if may_fit(&self.held[self.taken..], bytes_max) => Framed::Partial,
             None => Framed::TooLong,
         }
     }
@@ -170,14 +177,14 @@ impl fmt::Debug for Inbox {
 }
 
 /// Frames a line whose LF is already gone.
-fn frame(line: &[u8]) -> Framed<'_> {
-    if may_fit(line) { Framed::Line(line.strip_suffix(b"\r").unwrap_or(line)) } else { Framed::TooLong }
+fn frame(line: &[u8], bytes_max: usize) -> Framed<'_> {
+    if may_fit(line, bytes_max) { Framed::Line(line.strip_suffix(b"\r").unwrap_or(line)) } else { Framed::TooLong }
 }
 
 /// Whether `bytes`, followed by LF, would be a line of permitted length. A last CR does not count:
 /// it may belong to the terminator.
-fn may_fit(bytes: &[u8]) -> bool {
-    bytes.len() <= LINE_BYTES_MAX + usize::from(bytes.ends_with(b"\r"))
+fn may_fit(bytes: &[u8], bytes_max: usize) -> bool {
+    bytes.len() <= bytes_max + usize::from(bytes.ends_with(b"\r"))
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ impl Reply {
             Self::UserFirst => failure(b"500 ", "please send USER first"),
             Self::AlreadyLoggedIn => failure(b"500 ", "already logged in - send NEWPASS or QUIT"),
             Self::ApopNotEnabled => failure(b"500 ", "APOP is not enabled here - send USER and PASS"),
-            Self::LineTooLong => failure(b"500 ", "command line must have at most 4096 bytes - closing"),
+            Self::LineTooLong => failure(b"500 ", "command line is too long - closing"),
 
             Self::NewPasswordRefused(Refusal::TooShort { bytes_min }) => Row {
                 count: Some((bytes_min as u64, " characters")),
@@ -207,7 +207,7 @@ pub fn greeting(dialect: Dialect, domain: &DomainName, version: Option<&str>) ->
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::limits::{DOMAIN_NAME_BYTES_MAX, LINE_BYTES_MAX, LOGIN_NAME_BYTES_MAX, SECRET_BYTES_MAX};
+    use crate::model::limits::{DOMAIN_NAME_BYTES_MAX, LOGIN_NAME_BYTES_MAX, SECRET_BYTES_MAX};
 
     const REPLIES: &[Reply] = &[
         Reply::Greeting,
@@ -315,7 +315,6 @@ pub(super) mod tests {
             (Reply::BadCommand(CommandFault::NameTooLong), LOGIN_NAME_BYTES_MAX),
             (Reply::BadCommand(CommandFault::PasswordTooLong), SECRET_BYTES_MAX),
             (Reply::BadCommand(CommandFault::NewPasswordTooLong), SECRET_BYTES_MAX),
-            (Reply::LineTooLong, LINE_BYTES_MAX),
             (too_short, 8),
         ] {
             let line = printed(Dialect::Poppassd, reply);

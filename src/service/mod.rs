@@ -10,6 +10,9 @@
 //!   +---------- mailbox <--------+-------------------------------+
 //! ```
 //!
+//! Commands are run by threads of their own (`commands.rs`), which hand what must be hashed to the
+//! queue and what must be written to the committer.
+//!
 //! A change is answered [`ChangeOutcome::Changed`] in one place, by the committer, after the store
 //! has reported it durable.
 //!

@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::dialogue::Dialogue;
 use crate::config::Live;
 use crate::model::Tick;
-use crate::model::limits::{LINE_BYTES_MAX, LINES_PER_TURN_MAX, REPLY_BYTES_MAX};
+use crate::model::limits::{COMMAND_LINE_BYTES_MAX, LINE_BYTES_MAX, LINES_PER_TURN_MAX, REPLY_BYTES_MAX};
 use crate::proto::{Awaits, Closing, Event, Framed, Inbox, Timeout};
 use crate::ring::{Incoming, Key, OutId, Outgoing, RECEIVE_BUFFERS, Ring};
 use crate::service::Answer;
@@ -21,9 +21,12 @@ const ROOM_FOR_A_LINE: usize = 3 * REPLY_BYTES_MAX;
 /// of the longest line, with its CR, stays below it: a line that is still arriving never waits.
 const REMAINDER_BYTES: usize = LINE_BYTES_MAX + 2;
 
+/// As [`REMAINDER_BYTES`], while all that is kept is the beginning of one long command line.
+const LONG_REMAINDER_BYTES: usize = COMMAND_LINE_BYTES_MAX + 2;
+
 /// Input kept at the very most. One receive that serves many messages may have filled all the
 /// ring's buffers before it is cancelled; a session to which that happens gets no second one.
-const REMAINDER_BYTES_MAX: usize = REMAINDER_BYTES + RECEIVE_BUFFERS as usize * Incoming::BUFFER_BYTES;
+const REMAINDER_BYTES_MAX: usize = LONG_REMAINDER_BYTES + RECEIVE_BUFFERS as usize * Incoming::BUFFER_BYTES;
 
 /// Bytes that the desk's buffer for replies keeps at the most.
 const DESK_BYTES_MAX: usize = 64 << 10;
@@ -222,7 +225,8 @@ impl Connection {
                 self.dialogue.step(self.key, Event::ShuttingDown, desk);
                 continue;
             }
-            let event = match self.inbox.next_line(&mut chunk) {
+            let bytes_max = self.dialogue.line_bytes_max(desk);
+            let event = match self.inbox.next_line_within(&mut chunk, bytes_max) {
                 Framed::Line(line) => Event::Line(line),
                 Framed::TooLong => Event::LineTooLong,
                 Framed::Partial if self.is_input_ended => {
@@ -473,7 +477,12 @@ impl Connection {
     /// answer, within a bound, so that a broken connection is noticed.
     fn receive(&mut self, ring: &mut Ring) {
         let wants = match self.phase {
-            Phase::Open => !self.is_input_ended && self.inbox.kept_bytes() < REMAINDER_BYTES,
+            Phase::Open => {
+                let kept = self.inbox.kept_bytes();
+                let is_long_line = kept >= REMAINDER_BYTES && self.inbox.holds_partial_line();
+                let bytes_max = if is_long_line { LONG_REMAINDER_BYTES } else { REMAINDER_BYTES };
+                !self.is_input_ended && kept < bytes_max
+            }
             Phase::Lingering { .. } => !self.is_input_ended,
             Phase::Finishing(_) | Phase::Ending | Phase::Closing | Phase::Closed => false,
         };

@@ -6,7 +6,8 @@ use tracing::{enabled, event};
 
 use super::desk::Desk;
 use crate::cli;
-use crate::model::Tick;
+use crate::model::limits::{COMMAND_LINE_BYTES_MAX, LINE_BYTES_MAX};
+use crate::model::{Dialect, Tick};
 use crate::proto::{
     Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, Reply, Session, Verdict, redacted,
 };
@@ -57,6 +58,12 @@ impl Dialogue {
 
     pub(super) fn is_authenticated(&self) -> bool {
         self.session.is_authenticated()
+    }
+
+    /// Bytes that the client's next line may have: a command may be long.
+    pub(super) fn line_bytes_max(&self, desk: &Desk) -> usize {
+        let has_commands = desk.listeners[self.listener].rules.dialect == Dialect::Communigate;
+        if has_commands && self.is_authenticated() { COMMAND_LINE_BYTES_MAX } else { LINE_BYTES_MAX }
     }
 
     /// Whether the service owes an answer.
