@@ -111,6 +111,11 @@ pub enum CommandFault {
 }
 
 impl Command {
+    /// Whether [`Command::parse`] would find `line` to be NOOP.
+    pub(super) fn is_noop(line: &[u8]) -> bool {
+        matches!(split(line), Some((Verb::Noop, _, _)))
+    }
+
     /// Parses a line without its terminator. Nothing is trimmed, unquoted or cut.
     ///
     /// # Errors

@@ -85,6 +85,14 @@ impl Session {
         matches!(self.state, State::ExpectNewPass { .. } | State::Changing | State::Commanding)
     }
 
+    /// The reply to a line that leaves everything as it is: NOOP, which is what a busy client sends
+    /// most. `None`: [`Session::step`] must hear of the line. Delivering every line there comes to
+    /// the same, and takes twice as long for this one.
+    #[must_use]
+    pub fn answer_at_once(&self, line: &[u8]) -> Option<Reply> {
+        (Command::is_noop(line) && self.awaits() == Awaits::Line).then_some(Reply::Done)
+    }
+
     /// Advances the dialogue by one event, appending what must now happen to `effects`: two
     /// effects at most. After the session is over every event is ignored.
     ///
@@ -94,12 +102,7 @@ impl Session {
     pub fn step(&mut self, event: Event<'_>, rules: &Rules, effects: &mut Effects) {
         let mut turn = Turn { rules, effects };
         match (event, self.awaits()) {
-            (Event::Line(line), Awaits::Line) => match Command::parse(line) {
-                // What a busy client sends most, answered as [`answer`] would, but without moving the
-                // state out and back.
-                Ok(Command::Noop) => turn.effects.push(Effect::Reply(Reply::Done)),
-                command => self.obey(line, command, &mut turn),
-            },
+            (Event::Line(line), Awaits::Line) => self.obey(line, Command::parse(line), &mut turn),
             (event, _) => self.hear(event, &mut turn),
         }
     }
@@ -314,9 +317,16 @@ mod tests {
             play
         }
 
+        /// Also checks that what is answered at once is answered alike by `step`, and changes nothing.
         fn tell(&mut self, event: Event<'_>) -> String {
+            let at_once = if let Event::Line(line) = &event { self.session.answer_at_once(line) } else { None };
+            let before = format!("{:?}", self.session);
             let mut effects = Effects::new();
             self.session.step(event, &self.rules, &mut effects);
+            if let Some(reply) = at_once {
+                assert!(matches!(&effects[..], [Effect::Reply(stepped)] if *stepped == reply), "{effects:?}");
+                assert_eq!(format!("{:?}", self.session), before);
+            }
             effects.iter().map(show).collect::<Vec<_>>().join("; ")
         }
 
@@ -357,6 +367,22 @@ mod tests {
             assert_eq!(play.tell(Event::Changed(ChangeOutcome::Changed(proof()))), "PasswordChanged");
             assert_eq!(play.line("QUIT"), "Goodbye; Close Prompt");
             assert_eq!(play.session.awaits(), Awaits::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_line_that_changes_nothing_is_answered_at_once_where_a_line_is_awaited() {
+        for (dialect, _) in DIALECTS {
+            let mut play = Play::new(dialect);
+            for line in ["NOOP", "noop", "Noop x"] {
+                assert_eq!(play.session.answer_at_once(line.as_bytes()), Some(Reply::Done), "{line}");
+                assert_eq!(play.line(line), "Done");
+            }
+            for line in ["NOOPS", "HELP", "QUIT", "PASS old", ""] {
+                assert_eq!(play.session.answer_at_once(line.as_bytes()), None, "{line}");
+            }
+            play.lines(&["USER alice", "PASS old"]);
+            assert_eq!(play.session.answer_at_once(b"NOOP"), None, "an answer is awaited");
         }
     }
 

@@ -91,6 +91,12 @@ impl Dialogue {
             };
             event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-inp: {shown}");
         }
+        if let Event::Line(line) = event
+            && let Some(reply) = self.session.answer_at_once(line)
+        {
+            self.print(&reply, desk);
+            return;
+        }
         let mut effects = std::mem::take(&mut desk.effects);
         self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
         while let Some(answer) = self.carry_out_all(key, &mut effects, desk) {
