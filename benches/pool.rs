@@ -2,10 +2,10 @@
 //! nothing notice?
 //!
 //! A change verifies one password and hashes another, so with `h` hashes per second there can be
-//! `h / 2` changes per second and no more; sessions, commits and the generator itself share the
-//! cores with the hashing. First the hashing alone is measured, in this process, with the threads
-//! the service would have (one per CPU, nice 19); then the server on the same CPUs, with 16 clients
-//! that change passwords as fast as they are let, and beside them NOOPs on a schedule.
+//! `h / 2` changes per second and no more; sessions and commits share the core with the hashing.
+//! First the hashing alone is measured, in this process, with the thread the service would have
+//! there (nice 19); then the server on the same CPU, with 16 clients on the other that change
+//! passwords as fast as they are let, and beside them NOOPs on a schedule.
 //!
 //! `cargo bench --bench pool [-- --rounds N --seconds S]`. Writes `benches/record/pool.md`.
 
@@ -32,6 +32,8 @@ use machine::Spread;
 use process::{Place, raise_open_files};
 use server::{PASSWORD, Server};
 
+const SERVER_CPU: usize = 0;
+const GENERATOR_CPU: usize = 1;
 const CLIENTS: usize = 16;
 const PROBES_PER_S: u32 = 1000;
 const RATIO_MIN: f64 = 0.93;
@@ -140,14 +142,12 @@ fn main() -> io::Result<()> {
     let tries = machine::argument("--tries", rounds as f64) as usize;
     let seconds = machine::argument("--seconds", 5.0);
     let patience = machine::argument("--patience", 10.0);
-    let cpus: Vec<usize> = (0..std::thread::available_parallelism()?.get()).collect();
-    let place = Place { cpus: &cpus, nice: 0 };
-    let generator = Generator::build(place)?;
-    let server = Server::start(place, CLIENTS + 1, Argon2idCost::default())?;
+    let generator = Generator::build(Place { cpus: &[GENERATOR_CPU], nice: 0 })?;
+    let server = Server::start(Place { cpus: &[SERVER_CPU], nice: 0 }, CLIENTS + 1, Argon2idCost::default())?;
     let mut found = Vec::new();
     for round in 1..=tries {
         machine::await_quiet(patience)?;
-        let this = measure(&cpus, &generator, &server, seconds)?;
+        let this = measure(&[SERVER_CPU], &generator, &server, seconds)?;
         println!("round {round}: {:.1} hashes/s alone, ratio {:.3}", this.hashes, this.ratio());
         println!("  changes {}\n  probe   {}", this.changes, this.probe);
         found.push(this);
@@ -167,8 +167,8 @@ fn record(rounds: &[Round], tries: usize, seconds: f64, patience: f64) -> io::Re
     let reached = |reached: bool| if reached { "yes" } else { "no" };
     let count = rounds.len();
     Ok(format!(
-        "# Password changes against the hashing pool alone\n\n{}. Argon2id 19456 KiB, t=2, p=1; server and generator \
-         share all CPUs; {CLIENTS} clients, each: connect, USER, PASS, NEWPASS, QUIT, again.\n\
+        "# Password changes against the hashing pool alone\n\n{}. Argon2id 19456 KiB, t=2, p=1; server on \
+         CPU {SERVER_CPU}, generator on CPU {GENERATOR_CPU}; {CLIENTS} clients, each: connect, USER, PASS, NEWPASS, QUIT, again.\n\
          `cargo bench --bench pool -- --rounds {count} --tries {tries} --seconds {seconds} --patience {patience}`: median (min–max) of the \
          {count} quietest of {tries} rounds; the ratio is taken within each.\n\n\
          | measure | found | wanted | reached |\n|---|---|---|---|\n\
