@@ -1,4 +1,4 @@
-//! Values everyone speaks: names, secrets, limits, time.
+//! Values everyone speaks: names, secrets, sets of network addresses, limits, time.
 //!
 //! Bottom layer. Nothing here does anything: it holds, checks and prints.
 
@@ -7,6 +7,7 @@ mod clock;
 mod dialect;
 pub mod limits;
 mod name;
+mod networks;
 mod refusal;
 mod secret;
 
@@ -14,6 +15,7 @@ pub use authenticated::{Authenticated, Fingerprint};
 pub use clock::{Clock, Tick};
 pub use dialect::Dialect;
 pub use name::{AccountName, DomainName, LoginName, NameFault};
+pub use networks::{BadNetwork, NetworkFault, NetworkList};
 pub use refusal::NewPasswordRefusal;
 pub use secret::Secret;
 
