@@ -90,6 +90,11 @@ impl Call<'_> {
         Ok(self.directory().domain_named(domain)?.ok_or(Refusal::UnknownDomain)?)
     }
 
+    /// Whether the command was sent under this one of its names.
+    pub(super) fn is_spelled(&self, name: &str) -> bool {
+        self.errand.word().eq_ignore_ascii_case(name.as_bytes())
+    }
+
     /// Credentials for `secret`, once they have been made.
     pub(super) fn credentials(&self) -> Option<&Credentials> {
         self.errand.made()

@@ -59,12 +59,10 @@ fn all(call: &Call<'_>) -> Result<Vec<DomainName>, Stop> {
 
 /// CREATEDOMAIN
 pub(super) fn create(call: &Call<'_>) -> Done {
-    if call.arguments.has("SHARED") {
-        return Err(Refusal::General("this server is not in a cluster").into());
-    }
     let name = new_name(call)?;
+    let is_shared = call.arguments.has("SHARED") || call.is_spelled("CREATESHAREDDOMAIN");
     let settings = call.arguments.dictionary("settingsDict");
-    Ok(Deed::Commit(call.directory().create_domain_with(&name, call.scene.now, settings)?))
+    Ok(Deed::Commit(call.directory().create_domain_with(&name, call.scene.now, is_shared, settings)?))
 }
 
 /// RENAMEDOMAIN
@@ -206,6 +204,36 @@ pub(super) fn update_server_defaults(call: &Call<'_>) -> Done {
 /// SETSERVERACCOUNTDEFAULTS
 pub(super) fn set_server_defaults(call: &Call<'_>) -> Done {
     replace(call, Scope::AccountDefaults)
+}
+
+/// GETCLUSTERDOMAINDEFAULTS
+pub(super) fn cluster_domain_defaults(call: &Call<'_>) -> Done {
+    show(call, Scope::ClusterDomainDefaults)
+}
+
+/// UPDATECLUSTERDOMAINDEFAULTS
+pub(super) fn update_cluster_domain_defaults(call: &Call<'_>) -> Done {
+    update(call, Scope::ClusterDomainDefaults)
+}
+
+/// SETCLUSTERDOMAINDEFAULTS
+pub(super) fn set_cluster_domain_defaults(call: &Call<'_>) -> Done {
+    replace(call, Scope::ClusterDomainDefaults)
+}
+
+/// GETCLUSTERACCOUNTDEFAULTS
+pub(super) fn cluster_account_defaults(call: &Call<'_>) -> Done {
+    show(call, Scope::ClusterAccountDefaults)
+}
+
+/// UPDATECLUSTERACCOUNTDEFAULTS
+pub(super) fn update_cluster_account_defaults(call: &Call<'_>) -> Done {
+    update(call, Scope::ClusterAccountDefaults)
+}
+
+/// SETCLUSTERACCOUNTDEFAULTS
+pub(super) fn set_cluster_account_defaults(call: &Call<'_>) -> Done {
+    replace(call, Scope::ClusterAccountDefaults)
 }
 
 /// LISTACCOUNTS

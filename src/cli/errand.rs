@@ -55,6 +55,11 @@ impl Errand {
         self.is_right = Some(is_right);
     }
 
+    /// The name that the command was sent under.
+    pub(super) fn word(&self) -> &[u8] {
+        split(self.line.as_bytes()).0
+    }
+
     pub(super) fn made(&self) -> Option<&Credentials> {
         self.made.as_ref()
     }

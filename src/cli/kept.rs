@@ -2,11 +2,11 @@
 //! and settings of parts that this server does not have.
 
 use super::call::{Call, Deed};
-use super::refusal::Stop;
+use super::refusal::{Refusal, Stop};
 use super::right::Target;
 use super::table::Shape;
 use crate::directory::{DirectoryFault, Holder};
-use crate::model::AccountName;
+use crate::model::{AccountName, NetworkList};
 use crate::notation::{Dictionary, Timestamp, Value};
 
 type Done = Result<Deed, Stop>;
@@ -16,6 +16,8 @@ type Done = Result<Deed, Stop>;
 pub(super) enum Whose {
     /// The server's.
     Server,
+    /// The cluster's.
+    Cluster,
     /// The domain's that the command is about.
     Domain,
     /// The account's that the command is about.
@@ -57,6 +59,12 @@ pub(super) fn replace(call: &Call<'_>) -> Done {
     keep(call, |_| value)
 }
 
+/// SETCLUSTERCLIENTIPS and so on: the argument must be a list of network addresses
+pub(super) fn replace_addresses(call: &Call<'_>) -> Done {
+    call.arguments.text("text").parse::<NetworkList>().map_err(Refusal::Networks)?;
+    replace(call)
+}
+
 /// UPDATESERVERACCOUNTPREFS and so on; the value `default` removes what is under its key
 pub(super) fn update(call: &Call<'_>) -> Done {
     let changes = call.arguments.dictionary("prefsDict");
@@ -77,7 +85,8 @@ pub(super) fn update(call: &Call<'_>) -> Done {
 pub(super) fn effective_preferences(call: &Call<'_>) -> Done {
     let account = call.account()?.name;
     let mut merged = Dictionary::new();
-    for holder in [Holder::Server, Holder::Domain(account.domain().clone()), Holder::Account(account)] {
+    let everywhere = if call.directory().is_shared(account.domain())? { Holder::Cluster } else { Holder::Server };
+    for holder in [everywhere, Holder::Domain(account.domain().clone()), Holder::Account(account)] {
         for (key, value) in dictionary(call.directory().kept(&holder, PREFERENCES)?).iter() {
             merged.insert(key, value.clone());
         }
@@ -163,6 +172,7 @@ fn place(call: &Call<'_>) -> Result<(Holder, Place), Stop> {
     let place = call.row.place.unwrap_or_else(|| panic!("{:?} keeps nothing", call.row));
     let holder = match (place.whose, &call.target) {
         (Whose::Server, _) => Holder::Server,
+        (Whose::Cluster, _) => Holder::Cluster,
         (Whose::Domain, _) => Holder::Domain(call.domain()?),
         (Whose::Account, Target::Object(_)) => Holder::Account(call.account()?.name),
         (Whose::Account, Target::Server | Target::Domain(_)) => panic!("{:?} is about no account", call.row),

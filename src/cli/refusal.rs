@@ -3,7 +3,7 @@ use std::fmt;
 use super::grammar::Misfit;
 use super::table::Row;
 use crate::directory::DirectoryFault;
-use crate::model::NewPasswordRefusal;
+use crate::model::{NetworkFault, NewPasswordRefusal};
 use crate::store::ReadFault;
 
 /// Why a command is not carried out, as the client is told.
@@ -37,6 +37,8 @@ pub(super) enum Refusal {
     WrongPassword,
     /// The new password may not be used.
     NewPassword(NewPasswordRefusal),
+    /// A text is no list of network addresses.
+    Networks(NetworkFault),
     /// Anything else, in words that hold nothing the client sent.
     General(&'static str),
 }
@@ -47,7 +49,8 @@ impl Refusal {
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::UnknownCommand | Self::Misfit(..) | Self::DomainExists => "500",
-            Self::Unsupported(_) | Self::UnsupportedSpelling | Self::General(_) | Self::NewPassword(_) => "501",
+            Self::Unsupported(_) | Self::UnsupportedSpelling => "501",
+            Self::General(_) | Self::NewPassword(_) | Self::Networks(_) => "501",
             Self::NoRight => "510",
             Self::UnknownDomain => "512",
             Self::UnknownAccount => "513",
@@ -90,6 +93,7 @@ impl fmt::Display for Refusal {
             Self::NewPassword(NewPasswordRefusal::NotAllowed) => {
                 f.write_str("this account may not change its password - ask the administrator")
             }
+            Self::Networks(fault) => fault.fmt(f),
             Self::General(text) => f.write_str(text),
         }
     }

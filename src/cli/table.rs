@@ -152,7 +152,6 @@ pub(super) const AREAS: &[(&str, &[Row])] = &[
 
 /// Commands of older versions that have no successor here.
 const BYGONE: &[&str] = &[
-    "CREATESHAREDDOMAIN",
     "GETACCOUNTPLAINPASSWORD",
     "GETALERTS",
     "SETALERTS",

@@ -65,10 +65,75 @@ fn settings_in_force_are_found_from_the_account_outwards() {
         ("UPDATEDOMAINDEFAULTS {AccountsLimit=5;x=1;}", "200 OK"),
         ("SETDOMAINSETTINGS other.example {x=2;}", "200 OK"),
         ("GETDOMAINSETTINGS other.example", "201 {x=2;}"),
-        ("GETDOMAINEFFECTIVESETTINGS alias.example", "201 {AccountsLimit=5;x=2;}"),
+        ("GETDOMAINEFFECTIVESETTINGS alias.example", "201 {AccountsLimit=5;DomainAccessModes=All;x=2;}"),
     ]);
     let effective = dictionary(&world.master("GETACCOUNTEFFECTIVESETTINGS user@other.example"));
     assert_eq!(effective.get("PWDAllowed").and_then(|value| value.as_str()), Some("YES"));
+}
+
+#[test]
+fn shared_domains_inherit_what_is_set_for_the_cluster_and_others_what_is_set_for_the_server() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("CREATEDOMAIN shared.example SHARED {y=own;}", "200 OK"),
+        ("CREATESHAREDDOMAIN second.example", "200 OK"),
+        ("CREATEACCOUNT user@shared.example {Password=\"blue harbor 42\";}", "200 OK"),
+        ("GETCLUSTERDOMAINDEFAULTS", "201 {}"),
+        ("SETCLUSTERDOMAINDEFAULTS {x=cluster;z=1;}", "200 OK"),
+        ("UPDATECLUSTERDOMAINDEFAULTS {z=Default;y=cluster;}", "200 OK"),
+        ("GETCLUSTERDOMAINDEFAULTS", "201 {x=cluster;y=cluster;}"),
+        ("SETDOMAINDEFAULTS {x=server;}", "200 OK"),
+        ("GETDOMAINEFFECTIVESETTINGS shared.example", "201 {DomainAccessModes=All;x=cluster;y=own;}"),
+        ("GETDOMAINEFFECTIVESETTINGS second.example", "201 {DomainAccessModes=All;x=cluster;y=cluster;}"),
+        ("GETDOMAINEFFECTIVESETTINGS other.example", "201 {DomainAccessModes=All;x=server;}"),
+        ("UPDATECLUSTERACCOUNTDEFAULTS {a=cluster;ServiceClasses={gold={b=gold;};};ServiceClass=gold;}", "200 OK"),
+        ("SETSERVERACCOUNTDEFAULTS {a=server;}", "200 OK"),
+        ("GETACCOUNTONESETTING user@shared.example a", "201 cluster"),
+        ("GETACCOUNTONESETTING user@shared.example b", "201 gold"),
+        ("GETACCOUNTONESETTING user@other.example a", "201 server"),
+        ("GETACCOUNTONESETTING user@main.example b", "201 #NULL#"),
+        ("SETACCOUNTDEFAULTS shared.example {a=domain;}", "200 OK"),
+        ("GETACCOUNTONESETTING user@shared.example a", "201 domain"),
+        ("SETCLUSTERACCOUNTPREFS {p=cluster;q=cluster;}", "200 OK"),
+        ("SETSERVERACCOUNTPREFS {p=server;}", "200 OK"),
+        ("GETACCOUNTEFFECTIVEPREFS user@shared.example", "201 {p=cluster;q=cluster;}"),
+        ("GETACCOUNTEFFECTIVEPREFS user@main.example", "201 {p=server;}"),
+        ("RENAMEDOMAIN shared.example INTO moved.example", "200 OK"),
+        ("SUSPENDDOMAIN moved.example", "200 OK"),
+        ("GETDOMAINEFFECTIVESETTINGS moved.example", "201 {DomainAccessModes=All;x=cluster;y=own;}"),
+        ("RESUMEDOMAIN moved.example", "200 OK"),
+        ("UPDATECLUSTERACCOUNTDEFAULTS {Password=x;}", "501 a password is no default"),
+    ]);
+    world.expect_by("user@moved.example", &[("NOOP", "200 OK")]);
+    world.expect(&[("UPDATECLUSTERDOMAINDEFAULTS {DomainAccessModes=None;}", "200 OK")]);
+    world.expect_by("user@moved.example", &[("NOOP", "510 insufficient access rights")]);
+    world.expect_by("user@other.example", &[("NOOP", "200 OK")]);
+}
+
+#[test]
+fn what_is_kept_for_the_cluster_is_kept_apart() {
+    let mut world = World::new();
+    world.expect(&[
+        ("SETNETWORK {x=server;}", "200 OK"),
+        ("SETCLUSTERNETWORK {x=cluster;}", "200 OK"),
+        ("GETNETWORK", "201 {x=server;}"),
+        ("GETCLUSTERNETWORK", "201 {x=cluster;}"),
+        ("POSTCLUSTERALERT beware", "200 OK"),
+        ("GETCLUSTERALERTS", "201 {\"#T09-09-2001_01:46:40\"=beware;}"),
+        ("GETSERVERALERTS", "201 {}"),
+        ("REMOVECLUSTERALERT #T09-09-2001_01:46:40", "200 OK"),
+        ("REMOVECLUSTERALERT #T09-09-2001_01:46:40", "501 unknown object"),
+        ("GETCLUSTERDENIEDIPS", "201 \"\""),
+        ("SETCLUSTERDENIEDIPS \"192.0.2.0/24 ; them\\e!192.0.2.1\"", "200 OK"),
+        ("SETCLUSTERDENIEDIPS \"192.0.2.0/24\\e192.0.2.1/24\"", "501 the bits behind the mask must be zero, in line 2"),
+        ("GETCLUSTERDENIEDIPS", "201 \"192.0.2.0/24 ; them\\e!192.0.2.1\""),
+        ("GETCLUSTERCLIENTIPS", "201 \"\""),
+        ("SETCLUSTERROUTERTABLE \"a = b\"", "200 OK"),
+        ("GETCLUSTERROUTERTABLE", "201 \"a = b\""),
+        ("SETCLUSTERTRUSTEDCERTS ([aGk=])", "200 OK"),
+        ("GETCLUSTERTRUSTEDCERTS", "201 ([aGk=])"),
+        ("GETSERVERTRUSTEDCERTS", "201 ()"),
+    ]);
 }
 
 #[test]
@@ -158,7 +223,6 @@ fn domains_are_created_renamed_and_deleted_with_what_is_in_them() {
         ("LISTDOMAINS", "201 (main.example,other.example)"),
         ("CREATEDOMAIN alias.example", "500 domain with this name already exists"),
         ("CREATEDOMAIN third.example {x=1;}", "200 OK"),
-        ("CREATEDOMAIN fourth.example SHARED", "501 this server is not in a cluster"),
         ("CREATEDOMAIN \"a b\"", "501 domain name has illegal characters"),
         ("GETDOMAINSETTINGS third.example", "201 {x=1;}"),
         ("GETDOMAINALIASES other.example", "201 (alias.example)"),

@@ -1,6 +1,6 @@
 use std::slice;
 
-use super::record::{AccountRecord, DomainRecord, ServerRecord};
+use super::record::{AccountRecord, Defaults, DomainRecord};
 use super::settings::{self, Layers, PWD};
 use crate::auth::Credentials;
 use crate::model::{AccountName, DomainName};
@@ -33,12 +33,10 @@ impl Account {
         revision: Revision,
         record: AccountRecord,
         domain: DomainRecord,
-        server: Option<ServerRecord>,
+        defaults: Defaults,
     ) -> Self {
-        let (account_defaults, domain_defaults) =
-            server.map(|server| (server.account_defaults, server.domain_defaults)).unwrap_or_default();
         let domain_modes =
-            domain.settings.get("DomainAccessModes").or_else(|| domain_defaults.get("DomainAccessModes"));
+            domain.settings.get("DomainAccessModes").or_else(|| defaults.domains.get("DomainAccessModes"));
         let is_served = !domain.is_suspended && settings::includes_mode(domain_modes, PWD);
         Self {
             name,
@@ -48,7 +46,7 @@ impl Account {
             created_at: record.created_at,
             aliases: record.aliases,
             rights: record.rights,
-            settings: Layers::new(record.settings, domain.account_defaults, account_defaults),
+            settings: Layers::new(record.settings, domain.account_defaults, defaults.accounts),
             is_served,
         }
     }
@@ -109,8 +107,8 @@ impl Account {
         self.settings.own()
     }
 
-    /// The settings in force: explicit, else the domain's default, else the server's, else the
-    /// program's own.
+    /// The settings in force: explicit, else its class of service's, else the domain's default,
+    /// else the server's, or the cluster's for a shared domain, else the program's own.
     #[must_use]
     pub fn effective_settings(&self) -> Dictionary {
         self.settings.merged()

@@ -2,7 +2,7 @@
 //! conflict means that somebody changed the same thing meanwhile, and that the call is to be
 //! repeated.
 
-use super::record::{AccountRecord, DomainRecord, ServerRecord};
+use super::record::{AccountRecord, Defaults, DomainRecord, ServerRecord};
 use super::{Account, Directory, DirectoryFault, Holder, SETTINGS_BYTES_MAX, keys, replace, settings, unusable};
 use crate::auth::Credentials;
 use crate::model::{AccountName, DomainName};
@@ -20,10 +20,14 @@ pub enum Scope<'a> {
     DomainAccountDefaults(&'a DomainName),
     /// What the new accounts of one domain begin with.
     DomainAccountTemplate(&'a DomainName),
-    /// The defaults for all accounts.
+    /// The defaults for all accounts of the server's own domains.
     AccountDefaults,
-    /// The defaults for all domains.
+    /// The defaults for all of the server's own domains.
     DomainDefaults,
+    /// The defaults for all accounts of shared domains.
+    ClusterAccountDefaults,
+    /// The defaults for all shared domains.
+    ClusterDomainDefaults,
 }
 
 pub(super) type Changed = Result<Transaction, DirectoryFault>;
@@ -47,11 +51,10 @@ impl Directory {
         }
         let created_at = postmaster.changed_at;
         let main_domain = self.main_domain.clone();
-        let (account_defaults, domain_defaults) = (Dictionary::new(), Dictionary::new());
-        let server = ServerRecord { main_domain, account_defaults, domain_defaults };
+        let server = ServerRecord { main_domain, defaults: Defaults::default() };
         let mut change = Change::default();
         change.create(keys::SERVER.into(), server.encode());
-        change.create_domain(&self.main_domain, created_at, Dictionary::new());
+        change.create_domain(&self.main_domain, created_at, false, Dictionary::new());
         change.create_account(&self.postmaster(), postmaster, vec!["Master".into()], Dictionary::new());
         Ok(change.0)
     }
@@ -61,18 +64,25 @@ impl Directory {
     /// # Errors
     /// [`DirectoryFault::DomainTaken`], [`DirectoryFault::Read`].
     pub fn create_domain(&self, name: &DomainName, created_at: u64) -> Changed {
-        self.create_domain_with(name, created_at, Dictionary::new())
+        self.create_domain_with(name, created_at, false, Dictionary::new())
     }
 
-    /// As [`Directory::create_domain`], with these explicit settings.
+    /// As [`Directory::create_domain`], with these explicit settings, and shared if it is to be the
+    /// cluster's.
     ///
     /// # Errors
     /// [`DirectoryFault::DomainTaken`], the faults of the settings, [`DirectoryFault::Read`].
-    pub fn create_domain_with(&self, name: &DomainName, created_at: u64, settings: Dictionary) -> Changed {
+    pub fn create_domain_with(
+        &self,
+        name: &DomainName,
+        created_at: u64,
+        is_shared: bool,
+        settings: Dictionary,
+    ) -> Changed {
         check_settings(&settings)?;
         self.check_domain_is_free(name)?;
         let mut change = Change::default();
-        change.create_domain(name, created_at, settings);
+        change.create_domain(name, created_at, is_shared, settings);
         Ok(change.0)
     }
 
@@ -305,8 +315,10 @@ impl Directory {
             Scope::Domain(name) => self.expect_domain(name)?.1.settings,
             Scope::DomainAccountDefaults(name) => self.expect_domain(name)?.1.account_defaults,
             Scope::DomainAccountTemplate(name) => self.expect_domain(name)?.1.account_template,
-            Scope::AccountDefaults => self.expect_server()?.1.account_defaults,
-            Scope::DomainDefaults => self.expect_server()?.1.domain_defaults,
+            Scope::AccountDefaults => self.expect_server()?.1.defaults.accounts,
+            Scope::DomainDefaults => self.expect_server()?.1.defaults.domains,
+            Scope::ClusterAccountDefaults => self.cluster()?.1.accounts,
+            Scope::ClusterDomainDefaults => self.cluster()?.1.domains,
         })
     }
 
@@ -357,15 +369,32 @@ impl Directory {
             }
             Scope::AccountDefaults => {
                 let (revision, mut record) = self.expect_server()?;
-                change(&mut record.account_defaults)?;
+                change(&mut record.defaults.accounts)?;
                 Ok(replace(keys::SERVER.into(), revision, record.encode()))
             }
             Scope::DomainDefaults => {
                 let (revision, mut record) = self.expect_server()?;
-                change(&mut record.domain_defaults)?;
+                change(&mut record.defaults.domains)?;
                 Ok(replace(keys::SERVER.into(), revision, record.encode()))
             }
+            Scope::ClusterAccountDefaults => self.change_cluster(|defaults| change(&mut defaults.accounts)),
+            Scope::ClusterDomainDefaults => self.change_cluster(|defaults| change(&mut defaults.domains)),
         }
+    }
+
+    fn change_cluster(&self, change: impl FnOnce(&mut Defaults) -> Result<(), DirectoryFault>) -> Changed {
+        let (revision, mut defaults) = self.cluster()?;
+        change(&mut defaults)?;
+        let mut transaction = Change::default();
+        transaction.expect(keys::CLUSTER.into(), revision);
+        transaction.put(keys::CLUSTER.into(), defaults.encode());
+        Ok(transaction.0)
+    }
+
+    /// The cluster's defaults, which have no record as long as nobody has set any.
+    fn cluster(&self) -> Result<(Option<Revision>, Defaults), ReadFault> {
+        let read = self.read_cluster()?;
+        Ok(read.map_or_else(Default::default, |(revision, defaults)| (Some(revision), defaults)))
     }
 
     pub(super) fn postmaster(&self) -> AccountName {
@@ -432,10 +461,11 @@ impl Change {
         self.put(key, image);
     }
 
-    fn create_domain(&mut self, name: &DomainName, created_at: u64, settings: Dictionary) {
+    fn create_domain(&mut self, name: &DomainName, created_at: u64, is_shared: bool, settings: Dictionary) {
         let record = DomainRecord {
             created_at,
             is_suspended: false,
+            is_shared,
             aliases: Vec::new(),
             settings,
             account_defaults: Dictionary::new(),

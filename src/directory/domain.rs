@@ -14,13 +14,23 @@ const OBJECTS_MAX: usize = 100_000;
 const PAGE: usize = 1024;
 
 impl Directory {
-    /// The settings in force of a domain: explicit, else the server's defaults.
+    /// The settings in force of a domain: explicit, else the server's default, or the cluster's for
+    /// a shared domain, else the program's own.
     ///
     /// # Errors
-    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::NotFounded`], [`DirectoryFault::Read`].
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::Read`].
     pub fn effective_domain_settings(&self, name: &DomainName) -> Result<Dictionary, DirectoryFault> {
         let (_, record) = self.expect_domain(name)?;
-        Ok(settings::over(record.settings, self.expect_server()?.1.domain_defaults))
+        let defaults = self.defaults_for(&record)?;
+        Ok(settings::effective_of_domain(record.settings, defaults.domains))
+    }
+
+    /// Whether a domain is the cluster's, and not the server's own.
+    ///
+    /// # Errors
+    /// [`DirectoryFault::NoDomain`], [`DirectoryFault::Read`].
+    pub fn is_shared(&self, name: &DomainName) -> Result<bool, DirectoryFault> {
+        self.expect_domain(name).map(|(_, record)| record.is_shared)
     }
 
     /// What to commit to delete a domain with all that is in it.

@@ -12,6 +12,8 @@ use crate::store::ReadFault;
 pub enum Holder {
     /// The server's.
     Server,
+    /// The cluster's.
+    Cluster,
     /// A domain's.
     Domain(DomainName),
     /// An account's.
@@ -42,7 +44,7 @@ impl Directory {
         let mut change = Change::default();
         // Whoever deletes or renames the holder must see what is kept for it.
         match holder {
-            Holder::Server => {}
+            Holder::Server | Holder::Cluster => {}
             Holder::Domain(domain) => {
                 let (revision, _) = self.expect_domain(domain)?;
                 change.expect(keys::domain(domain), Some(revision));

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! S                     the server: its main domain and its defaults
+//! C                     the cluster: its defaults
 //! D domain              a domain
 //! d name                another name of a domain; holds the domain's name
 //! R domain              its roster, rewritten with everything that is added to it
@@ -13,6 +14,7 @@
 //! G domain NUL local    a group
 //! F domain NUL local    a forwarder
 //! s name                something kept for the server
+//! c name                something kept for the cluster
 //! k domain NUL name     something kept for a domain
 //! p domain NUL local NUL name   something kept for an account
 //! ```
@@ -25,6 +27,9 @@ use crate::model::{AccountName, DomainName};
 
 /// The server's record.
 pub(super) const SERVER: &[u8] = b"S";
+
+/// The cluster's record.
+pub(super) const CLUSTER: &[u8] = b"C";
 
 /// What every domain's key begins with.
 pub(super) const DOMAINS: &[u8] = b"D";
@@ -91,6 +96,7 @@ pub(super) fn namesakes(name: &AccountName) -> [Vec<u8>; 4] {
 pub(super) fn kept(holder: &Holder, name: &str) -> Vec<u8> {
     match holder {
         Holder::Server => [b"s", name.as_bytes()].concat(),
+        Holder::Cluster => [b"c", name.as_bytes()].concat(),
         Holder::Domain(domain) => [&of_domain(b"k", domain), name.as_bytes()].concat(),
         Holder::Account(account) => {
             [&of_domain(b"p", account.domain()), account.local().as_bytes(), b"\0", name.as_bytes()].concat()

@@ -5,6 +5,10 @@
 //! from: of two made from the same state, one conflicts and is made anew or refused.
 //!
 //! Nothing is cached: each call reads the store, so an answer is never older than the call.
+//!
+//! A server by itself is a cluster of one. What is set for the cluster is kept apart from what is
+//! set for the server: domains that were created as shared inherit the cluster's defaults, all
+//! others, the main domain first of all, the server's.
 
 use std::sync::Arc;
 
@@ -28,7 +32,7 @@ pub use fault::DirectoryFault;
 pub use kept::Holder;
 pub use objects::Kind;
 
-use self::record::{AccountRecord, DomainRecord, RecordFault, ServerRecord};
+use self::record::{AccountRecord, Defaults, DomainRecord, RecordFault, ServerRecord};
 use crate::auth::Credentials;
 use crate::model::{AccountName, DomainName, LoginName};
 use crate::notation::Value;
@@ -166,12 +170,29 @@ impl Directory {
         record: AccountRecord,
         domain: DomainRecord,
     ) -> Result<Account, ReadFault> {
-        let server = self.read_server()?.map(|(_, record)| record);
-        Ok(Account::new(name, revision, record, domain, server))
+        let defaults = self.defaults_for(&domain)?;
+        Ok(Account::new(name, revision, record, domain, defaults))
+    }
+
+    /// What `domain` and its accounts inherit: the cluster's defaults if it is shared, else the
+    /// server's.
+    fn defaults_for(&self, domain: &DomainRecord) -> Result<Defaults, ReadFault> {
+        Ok(if domain.is_shared {
+            self.read_cluster()?.map(|(_, defaults)| defaults)
+        } else {
+            self.read_server()?.map(|(_, server)| server.defaults)
+        }
+        .unwrap_or_default())
     }
 
     fn read_server(&self) -> Result<Option<(Revision, ServerRecord)>, ReadFault> {
         read_server(&*self.store)
+    }
+
+    fn read_cluster(&self) -> Result<Option<(Revision, Defaults)>, ReadFault> {
+        let Some(image) = self.store.read(keys::CLUSTER)? else { return Ok(None) };
+        let defaults = Defaults::decode(&image.bytes);
+        defaults.map(|defaults| Some((image.revision, defaults))).map_err(|fault| unusable("the cluster", fault))
     }
 
     fn read_domain(&self, name: &DomainName) -> Result<Option<(Revision, DomainRecord)>, ReadFault> {

@@ -25,10 +25,18 @@ pub(super) enum RecordFault {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ServerRecord {
     pub(super) main_domain: DomainName,
-    /// Defaults of every account's settings.
-    pub(super) account_defaults: Dictionary,
-    /// Defaults of every domain's settings.
-    pub(super) domain_defaults: Dictionary,
+    /// What its own domains inherit.
+    pub(super) defaults: Defaults,
+}
+
+/// What domains, and the accounts in them, inherit. The cluster's, which shared domains inherit,
+/// are a record of their own: `C`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Defaults {
+    /// Of every account's settings.
+    pub(super) accounts: Dictionary,
+    /// Of every domain's settings.
+    pub(super) domains: Dictionary,
 }
 
 /// A domain: `D`.
@@ -38,6 +46,8 @@ pub(super) struct DomainRecord {
     pub(super) created_at: u64,
     /// Whether its accounts are closed to everybody.
     pub(super) is_suspended: bool,
+    /// Whether it is the cluster's, and not the server's own.
+    pub(super) is_shared: bool,
     pub(super) aliases: Vec<DomainName>,
     pub(super) settings: Dictionary,
     /// Defaults of its accounts' settings.
@@ -66,25 +76,42 @@ impl ServerRecord {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut image = Image::new();
         image.text(self.main_domain.as_str());
-        image.dictionary(&self.account_defaults);
-        image.dictionary(&self.domain_defaults);
+        image.defaults(&self.defaults);
         image.0
     }
 
     pub(super) fn decode(image: &[u8]) -> Result<Self, RecordFault> {
         let mut fields = Fields::open(image)?;
-        let main_domain = fields.domain()?;
-        let account_defaults = fields.dictionary()?;
-        let domain_defaults = fields.dictionary()?;
-        fields.close(Self { main_domain, account_defaults, domain_defaults })
+        let (main_domain, defaults) = (fields.domain()?, fields.defaults()?);
+        fields.close(Self { main_domain, defaults })
     }
 }
+
+impl Defaults {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut image = Image::new();
+        image.defaults(self);
+        image.0
+    }
+
+    pub(super) fn decode(image: &[u8]) -> Result<Self, RecordFault> {
+        let mut fields = Fields::open(image)?;
+        let defaults = fields.defaults()?;
+        fields.close(defaults)
+    }
+}
+
+/// In the byte that tells the state of a domain: its accounts are closed to everybody.
+const SUSPENDED: u8 = 1;
+
+/// In the same byte: it is the cluster's.
+const SHARED: u8 = 2;
 
 impl DomainRecord {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut image = Image::new();
         image.number(self.created_at);
-        image.0.push(self.is_suspended.into());
+        image.0.push(u8::from(self.is_suspended) * SUSPENDED + u8::from(self.is_shared) * SHARED);
         image.list(&self.aliases, DomainName::as_str);
         image.dictionary(&self.settings);
         image.dictionary(&self.account_defaults);
@@ -95,12 +122,24 @@ impl DomainRecord {
     pub(super) fn decode(image: &[u8]) -> Result<Self, RecordFault> {
         let mut fields = Fields::open(image)?;
         let created_at = fields.number()?;
-        let is_suspended = fields.flag()?;
+        let [state] = fields.chunk()?;
+        if state > SUSPENDED + SHARED {
+            return Err(RecordFault::Malformed);
+        }
+        let (is_suspended, is_shared) = (state & SUSPENDED != 0, state & SHARED != 0);
         let aliases = fields.list(Fields::domain)?;
         let settings = fields.dictionary()?;
         let account_defaults = fields.dictionary()?;
         let account_template = fields.dictionary()?;
-        fields.close(Self { created_at, is_suspended, aliases, settings, account_defaults, account_template })
+        fields.close(Self {
+            created_at,
+            is_suspended,
+            is_shared,
+            aliases,
+            settings,
+            account_defaults,
+            account_template,
+        })
     }
 }
 
@@ -188,6 +227,11 @@ impl Image {
     fn dictionary(&mut self, dictionary: &Dictionary) {
         self.text(&dictionary.to_string());
     }
+
+    fn defaults(&mut self, defaults: &Defaults) {
+        self.dictionary(&defaults.accounts);
+        self.dictionary(&defaults.domains);
+    }
 }
 
 /// What is left of a record being read.
@@ -215,14 +259,6 @@ impl<'a> Fields<'a> {
 
     fn number(&mut self) -> Result<u64, RecordFault> {
         self.chunk().map(u64::from_le_bytes)
-    }
-
-    fn flag(&mut self) -> Result<bool, RecordFault> {
-        match self.chunk()? {
-            [0] => Ok(false),
-            [1] => Ok(true),
-            _ => Err(RecordFault::Malformed),
-        }
     }
 
     fn length(&mut self) -> Result<usize, RecordFault> {
@@ -255,6 +291,10 @@ impl<'a> Fields<'a> {
             Ok(Value::Dictionary(dictionary)) => Ok(dictionary),
             _ => Err(RecordFault::Malformed),
         }
+    }
+
+    fn defaults(&mut self) -> Result<Defaults, RecordFault> {
+        Ok(Defaults { accounts: self.dictionary()?, domains: self.dictionary()? })
     }
 
     fn credentials(&mut self) -> Result<Credentials, RecordFault> {

@@ -6,24 +6,24 @@ use crate::notation::{Dictionary, Value};
 pub(super) const PWD: &str = "PWD";
 
 /// An account's settings over the defaults it inherits, nearest first: its own, its class of
-/// service's, its domain's, the server's.
+/// service's, its domain's, and those that its domain inherits: the server's or the cluster's.
 #[derive(Clone, Debug)]
 pub(super) struct Layers([Dictionary; 4]);
 
 impl Layers {
     /// The class of service is the one that `ServiceClass` names, among the `ServiceClasses` of the
-    /// domain's defaults, else of the server's.
-    pub(super) fn new(own: Dictionary, domain: Dictionary, server: Dictionary) -> Self {
-        let named = [&own, &domain, &server].into_iter().find_map(|layer| layer.get("ServiceClass"));
+    /// domain's defaults, else of those that it inherits.
+    pub(super) fn new(own: Dictionary, domain: Dictionary, inherited: Dictionary) -> Self {
+        let named = [&own, &domain, &inherited].into_iter().find_map(|layer| layer.get("ServiceClass"));
         let class_in = |defaults: &Dictionary| match (defaults.get("ServiceClasses"), named) {
             (Some(Value::Dictionary(classes)), Some(Value::String(name))) => classes.get(name).cloned(),
             _ => None,
         };
-        let class = match class_in(&domain).or_else(|| class_in(&server)) {
+        let class = match class_in(&domain).or_else(|| class_in(&inherited)) {
             Some(Value::Dictionary(class)) => class,
             _ => Dictionary::new(),
         };
-        Self([own, class, domain, server])
+        Self([own, class, domain, inherited])
     }
 
     /// The explicit settings.
@@ -49,11 +49,13 @@ impl Layers {
     }
 }
 
-/// A domain's settings with those of `defaults` that it does not have.
-pub(super) fn over(own: Dictionary, defaults: Dictionary) -> Dictionary {
-    let mut merged = defaults;
-    for (key, value) in own.iter() {
-        merged.insert(key, value.clone());
+/// A domain's settings over the defaults it inherits and the program's own.
+pub(super) fn effective_of_domain(own: Dictionary, inherited: Dictionary) -> Dictionary {
+    let mut merged: Dictionary = [("DomainAccessModes", Value::from("All"))].into_iter().collect();
+    for layer in [inherited, own] {
+        for (key, value) in layer.iter() {
+            merged.insert(key, value.clone());
+        }
     }
     merged
 }

@@ -52,7 +52,7 @@ pub(super) const ROWS: &[Row] = &[
         kept::ALERTS,
         kept::show,
     ),
-    row("SETSERVERALERTS", "alertDict", USERS, Nothing, "replace the server's alerts").keeps(
+    row("SETSERVERALERTS", "settingsDict", USERS, Nothing, "replace the server's alerts").keeps(
         Whose::Server,
         kept::ALERTS,
         kept::replace,
@@ -67,8 +67,24 @@ pub(super) const ROWS: &[Row] = &[
         kept::ALERTS,
         kept::remove_alert,
     ),
-    row("GETCLUSTERALERTS", "", USERS, Dictionary, "show the cluster's alerts"),
-    row("SETCLUSTERALERTS", "settingsDict", USERS, Nothing, "replace the cluster's alerts"),
-    row("POSTCLUSTERALERT", "text", USERS, Nothing, "post the cluster's alert"),
-    row("REMOVECLUSTERALERT", "timeStamp", USERS, Nothing, "remove the cluster's alert"),
+    row("GETCLUSTERALERTS", "", USERS, Dictionary, "show the cluster's alerts").keeps(
+        Whose::Cluster,
+        kept::ALERTS,
+        kept::show,
+    ),
+    row("SETCLUSTERALERTS", "settingsDict", USERS, Nothing, "replace the cluster's alerts").keeps(
+        Whose::Cluster,
+        kept::ALERTS,
+        kept::replace,
+    ),
+    row("POSTCLUSTERALERT", "text", USERS, Nothing, "post the cluster's alert").keeps(
+        Whose::Cluster,
+        kept::ALERTS,
+        kept::post_alert,
+    ),
+    row("REMOVECLUSTERALERT", "timeStamp", USERS, Nothing, "remove the cluster's alert").keeps(
+        Whose::Cluster,
+        kept::ALERTS,
+        kept::remove_alert,
+    ),
 ];

@@ -18,9 +18,12 @@ pub(super) const ROWS: &[Row] = &[
         .by(domains::update_domain_defaults),
     row("SETDOMAINDEFAULTS", "settingsDict", USERS, Nothing, "replace the defaults for all domains")
         .by(domains::set_domain_defaults),
-    row("GETCLUSTERDOMAINDEFAULTS", "", USERS, Dictionary, "show the cluster's defaults for domains"),
-    row("UPDATECLUSTERDOMAINDEFAULTS", "settingsDict", USERS, Nothing, "change the cluster's defaults for domains"),
-    row("SETCLUSTERDOMAINDEFAULTS", "settingsDict", USERS, Nothing, "replace the cluster's defaults for domains"),
+    row("GETCLUSTERDOMAINDEFAULTS", "", USERS, Dictionary, "show the cluster's defaults for domains")
+        .by(domains::cluster_domain_defaults),
+    row("UPDATECLUSTERDOMAINDEFAULTS", "settingsDict", USERS, Nothing, "change the cluster's defaults for domains")
+        .by(domains::update_cluster_domain_defaults),
+    row("SETCLUSTERDOMAINDEFAULTS", "settingsDict", USERS, Nothing, "replace the cluster's defaults for domains")
+        .by(domains::set_cluster_domain_defaults),
     row("GETSERVERACCOUNTDEFAULTS", "", USERS, Dictionary, "show the server's defaults for accounts")
         .also(&["GETALLACCOUNTSDEFAULTS", "GTALACNDFL"])
         .by(domains::server_defaults),
@@ -30,9 +33,12 @@ pub(super) const ROWS: &[Row] = &[
     row("SETSERVERACCOUNTDEFAULTS", "settingsDict", USERS, Nothing, "replace the server's defaults for accounts")
         .also(&["SETALLACCOUNTSDEFAULTS"])
         .by(domains::set_server_defaults),
-    row("GETCLUSTERACCOUNTDEFAULTS", "", USERS, Dictionary, "show the cluster's defaults for accounts"),
-    row("UPDATECLUSTERACCOUNTDEFAULTS", "settingsDict", USERS, Nothing, "change the cluster's defaults for accounts"),
-    row("SETCLUSTERACCOUNTDEFAULTS", "settingsDict", USERS, Nothing, "replace the cluster's defaults for accounts"),
+    row("GETCLUSTERACCOUNTDEFAULTS", "", USERS, Dictionary, "show the cluster's defaults for accounts")
+        .by(domains::cluster_account_defaults),
+    row("UPDATECLUSTERACCOUNTDEFAULTS", "settingsDict", USERS, Nothing, "change the cluster's defaults for accounts")
+        .by(domains::update_cluster_account_defaults),
+    row("SETCLUSTERACCOUNTDEFAULTS", "settingsDict", USERS, Nothing, "replace the cluster's defaults for accounts")
+        .by(domains::set_cluster_account_defaults),
     row("GETSERVERACCOUNTPREFS", "", USERS, Dictionary, "show the server's preferences for accounts")
         .also(&["GETSERVERWEBUSERDEFAULTS"])
         .keeps(Whose::Server, kept::PREFERENCES, kept::show),
@@ -45,11 +51,15 @@ pub(super) const ROWS: &[Row] = &[
         .also(&["SETSERVERWEBUSERDEFAULTS"])
         .keeps(Whose::Server, kept::PREFERENCES, kept::replace),
     row("GETCLUSTERACCOUNTPREFS", "", USERS, Dictionary, "show the cluster's preferences for accounts")
-        .also(&["GETCLUSTERWEBUSERDEFAULTS"]),
-    row("UPDATECLUSTERACCOUNTPREFS", "prefsDict", USERS, Nothing, "change the cluster's preferences for accounts"),
+        .also(&["GETCLUSTERWEBUSERDEFAULTS"])
+        .keeps(Whose::Cluster, kept::PREFERENCES, kept::show),
+    row("UPDATECLUSTERACCOUNTPREFS", "prefsDict", USERS, Nothing, "change the cluster's preferences for accounts")
+        .keeps(Whose::Cluster, kept::PREFERENCES, kept::update),
     row("SETCLUSTERACCOUNTPREFS", "prefsDict", USERS, Nothing, "replace the cluster's preferences for accounts")
-        .also(&["SETCLUSTERWEBUSERDEFAULTS"]),
+        .also(&["SETCLUSTERWEBUSERDEFAULTS"])
+        .keeps(Whose::Cluster, kept::PREFERENCES, kept::replace),
     row("CREATEDOMAIN", "newDomainName [SHARED] [PATH storage] [settingsDict]", USERS, Nothing, "create a domain")
+        .also(&["CREATESHAREDDOMAIN"])
         .by(domains::create),
     row("RENAMEDOMAIN", "domainName INTO newDomainName [PATH storage]", USERS, Nothing, "give a domain another name")
         .also(&["RNDMN"])
@@ -71,8 +81,16 @@ pub(super) const ROWS: &[Row] = &[
         "TrustedCertificates",
         kept::replace,
     ),
-    row("GETCLUSTERTRUSTEDCERTS", "", USERS, Array, "show the cluster's trusted certificates"),
-    row("SETCLUSTERTRUSTEDCERTS", "certArray", USERS, Nothing, "replace the cluster's trusted certificates"),
+    row("GETCLUSTERTRUSTEDCERTS", "", USERS, Array, "show the cluster's trusted certificates").keeps(
+        Whose::Cluster,
+        "TrustedCertificates",
+        kept::show,
+    ),
+    row("SETCLUSTERTRUSTEDCERTS", "certArray", USERS, Nothing, "replace the cluster's trusted certificates").keeps(
+        Whose::Cluster,
+        "TrustedCertificates",
+        kept::replace,
+    ),
     row("GETDIRECTORYINTEGRATION", "", USERS, Dictionary, "show the server's directory integration"),
     row("SETDIRECTORYINTEGRATION", "settingsDict", USERS, Nothing, "replace the server's directory integration"),
     row("GETCLUSTERDIRECTORYINTEGRATION", "", USERS, Dictionary, "show the cluster's directory integration"),
