@@ -13,6 +13,7 @@ mod cpu;
 mod peak;
 mod plan;
 mod prepare;
+mod progress;
 mod report;
 mod run;
 mod target;

@@ -6,7 +6,7 @@
 //! accounts, and whoever reads it sees that all passwords are the same.
 
 use std::fs::DirBuilder;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use keyturn::notation::Dictionary;
 use keyturn::store::{Embedded, Outcome, Store, Transaction};
 
 use crate::clock;
-use crate::run::Naming;
-use crate::target::first_line_of_stdin;
+use crate::progress::Progress;
+use crate::run::AccountOptions;
 
 /// Accounts that are made durable together.
 const GROUP: usize = 2000;
@@ -38,18 +38,11 @@ pub(crate) struct Options {
     /// How many accounts to make
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     accounts: u32,
-    /// Their names: `{}` stands for the index, `{d}` for the domain's index
-    #[arg(long, default_value = "u{}@bench.example")]
-    users: String,
-    /// How many domains they are spread over
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    domains: u32,
+    #[command(flatten)]
+    naming: AccountOptions,
     /// The main domain, where the directory is made
     #[arg(long, default_value = "bench.example")]
     main_domain: String,
-    /// Read the accounts' password from the first line of standard input
-    #[arg(long, required = true)]
-    password_stdin: bool,
     /// Memory of the one hash, in KiB
     #[arg(long, default_value_t = 19_456)]
     m_kib: u32,
@@ -63,8 +56,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When the directory is in use or cannot be written, or names are taken or bad.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let password = first_line_of_stdin()?;
-    let naming = Naming { user: options.users.clone(), domains: options.domains, password };
+    let naming = options.naming.naming()?;
     let main_domain = DomainName::parse(&options.main_domain).map_err(io::Error::other)?;
     DirBuilder::new().recursive(true).mode(0o700).create(&options.data)?;
     let store: Arc<dyn Store> = Arc::new(Embedded::open(&options.data.join(STORE_FILE)).map_err(io::Error::other)?);
@@ -74,7 +66,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     if !directory.is_founded().map_err(io::Error::other)? {
         commit(&mut vec![directory.found(credentials.clone()).map_err(io::Error::other)?])?;
     }
-    for index in 0..options.domains.min(options.accounts) {
+    for index in 0..naming.domains.min(options.accounts) {
         let name = AccountName::parse(&naming.account(index)).map_err(io::Error::other)?;
         if *name.domain() != main_domain
             && !directory.domains(None, usize::MAX).map_err(io::Error::other)?.contains(name.domain())
@@ -84,7 +76,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         }
     }
     let begun = clock::monotonic_ns();
-    let mut progress = Progress::default();
+    let mut progress = Progress::new();
     let mut group = Vec::with_capacity(GROUP);
     for index in 0..options.accounts {
         let name = AccountName::parse(&naming.account(index)).map_err(io::Error::other)?;
@@ -92,9 +84,10 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         group.push(created.map_err(io::Error::other)?);
         if group.len() == GROUP || index + 1 == options.accounts {
             commit(&mut group)?;
-            progress.show(index + 1, options.accounts)?;
+            progress.count(u64::from(index) + 1, options.accounts.into(), "accounts")?;
         }
     }
+    progress.end()?;
     let seconds = (clock::monotonic_ns() - begun) as f64 / 1e9;
     writeln!(
         io::stdout(),
@@ -123,23 +116,5 @@ fn commit(store: &dyn Store, group: &mut Vec<Transaction>) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::other("two of the accounts have the same name"))
-    }
-}
-
-/// A line on the terminal that says how far things are.
-#[derive(Debug, Default)]
-struct Progress {
-    shown_percent: u64,
-}
-
-impl Progress {
-    fn show(&mut self, done: u32, all: u32) -> io::Result<()> {
-        let percent = u64::from(done) * 100 / u64::from(all);
-        let mut terminal = io::stderr();
-        if percent == self.shown_percent || !terminal.is_terminal() {
-            return Ok(());
-        }
-        self.shown_percent = percent;
-        write!(terminal, "\r{done} of {all} accounts, {percent} %{}", if done == all { "\n" } else { "" })
     }
 }

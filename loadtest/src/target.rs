@@ -4,13 +4,38 @@ use std::io::{self, BufRead, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
-use crate::wire::{is_refusal, is_reply, line_bytes};
+use crate::wire::{Refusal, is_reply, line_bytes, refusal};
 
 /// How long the unmeasured set-up waits for one reply.
 const SETUP_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Which server, as the command line names it.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Server {
+    /// Where the server listens
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8106")]
+    address: SocketAddr,
+    /// Allow a server that is not on this machine; make sure that its owner allows it, too
+    #[arg(long)]
+    allow_remote: bool,
+}
+
+impl Server {
+    /// Its address.
+    ///
+    /// # Errors
+    /// When it is another machine's and nobody has allowed that.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        if self.address.ip().is_loopback() || self.allow_remote {
+            return Ok(self.address);
+        }
+        let text = format!("{} is not on this machine; --allow-remote allows it", self.address);
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+    }
+}
 
 /// A line protocol the generator can speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -64,8 +89,10 @@ impl Login {
 pub(crate) enum Access {
     /// It does.
     Granted,
-    /// It does not, or not now.
-    Refused,
+    /// It does not.
+    Denied,
+    /// The server does not say: it is busy.
+    NotNow,
 }
 
 /// The first line of standard input, without its end: where passwords come from.
@@ -88,7 +115,8 @@ impl Talk {
     /// Connects, from `source` if one is given, and reads the greeting where the protocol has one.
     ///
     /// # Errors
-    /// When the server cannot be reached or greets with anything but success.
+    /// When the server cannot be reached or greets with anything but success;
+    /// [`io::ErrorKind::ResourceBusy`] when it refuses the session for now.
     pub(crate) fn open(address: SocketAddr, protocol: Protocol, source: Option<Ipv4Addr>) -> io::Result<Self> {
         let stream = match source {
             Some(source) => connect_from(source, address)?,
@@ -98,7 +126,13 @@ impl Talk {
         stream.set_read_timeout(Some(SETUP_WAIT_MAX))?;
         let mut talk = Self { stream };
         if protocol == Protocol::Keyturn {
-            talk.expect_code("the greeting", &[b"200"])?;
+            let line = talk.line()?;
+            if refusal(&line) == Some(Refusal::NotNow) {
+                return Err(io::Error::from(io::ErrorKind::ResourceBusy));
+            }
+            if !is_reply(&line, &[b"200"]) {
+                return Err(wrong("a new connection", &line));
+            }
         }
         Ok(talk)
     }
@@ -110,7 +144,8 @@ impl Talk {
     pub(crate) fn log_in(&mut self, user: &str, password: &str) -> io::Result<()> {
         match self.try_log_in(user, password)? {
             Access::Granted => Ok(()),
-            Access::Refused => Err(io::Error::other(format!("the server refuses the password of {user}"))),
+            Access::Denied => Err(io::Error::other(format!("the server refuses the password of {user}"))),
+            Access::NotNow => Err(io::Error::other("the server is too busy to let anybody in")),
         }
     }
 
@@ -123,12 +158,11 @@ impl Talk {
         self.expect_code("USER", &[b"200", b"300"])?;
         self.stream.write_all(format!("PASS {password}\r\n").as_bytes())?;
         let line = self.line()?;
-        if is_reply(&line, &[b"200"]) {
-            Ok(Access::Granted)
-        } else if is_refusal(&line) {
-            Ok(Access::Refused)
-        } else {
-            Err(wrong("PASS", &line))
+        match refusal(&line) {
+            None if is_reply(&line, &[b"200"]) => Ok(Access::Granted),
+            Some(Refusal::Denied) => Ok(Access::Denied),
+            Some(Refusal::NotNow) => Ok(Access::NotNow),
+            None | Some(Refusal::Unknown) => Err(wrong("PASS", &line)),
         }
     }
 
@@ -185,4 +219,21 @@ fn connect_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<TcpStream> 
     bind(&socket, &SocketAddr::new(IpAddr::V4(source), 0))?;
     connect(&socket, &address)?;
     Ok(TcpStream::from(socket))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_put_under_load_unless_that_is_allowed() {
+        let server = |address: &str, allow_remote| Server { address: address.parse().unwrap(), allow_remote };
+        for local in ["127.0.0.1:106", "127.9.9.9:106", "[::1]:106"] {
+            assert!(server(local, false).address().is_ok(), "{local}");
+        }
+        for remote in ["0.0.0.0:106", "192.0.2.1:106", "[2001:db8::1]:106"] {
+            assert!(server(remote, false).address().is_err(), "{remote}");
+            assert!(server(remote, true).address().is_ok(), "{remote}");
+        }
+    }
 }

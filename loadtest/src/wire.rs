@@ -19,14 +19,37 @@ pub(crate) fn is_reply(line: &[u8], codes: &[&[u8; 3]]) -> bool {
         && !text.iter().any(u8::is_ascii_control)
 }
 
-/// Whether `line` is a well-formed refusal, of any code from 400 to 599.
-pub(crate) fn is_refusal(line: &[u8]) -> bool {
-    match line.first_chunk::<3>() {
-        Some(code @ [b'4' | b'5', tens, ones]) if tens.is_ascii_digit() && ones.is_ascii_digit() => {
-            is_reply(line, &[code])
-        }
-        Some(_) | None => false,
+/// What a refusal says about the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It is not granted, and will not be.
+    Denied,
+    /// Not now: the server is busy, or has a fault that may pass.
+    NotNow,
+    /// Nobody knows whether it was carried out.
+    Unknown,
+}
+
+/// What `line` says, when it is a well-formed refusal: a reply with any code from 400 to 599.
+///
+/// The protocol has no codes for the three kinds, and some servers know one code only, so it is
+/// told by the words in which servers say it.
+pub(crate) fn refusal(line: &[u8]) -> Option<Refusal> {
+    let code = line.first_chunk::<3>()?;
+    let [b'4' | b'5', b'0'..=b'9', b'0'..=b'9'] = code else {
+        return None;
+    };
+    if !is_reply(line, &[code]) {
+        return None;
     }
+    let text = String::from_utf8_lossy(line).to_ascii_lowercase();
+    Some(if text.contains("may or may not") {
+        Refusal::Unknown
+    } else if code[0] == b'4' || text.contains("try again") || text.contains("busy") {
+        Refusal::NotNow
+    } else {
+        Refusal::Denied
+    })
 }
 
 #[cfg(test)]
@@ -41,12 +64,21 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_replies_with_a_four_or_a_five() {
-        for line in [&b"515 no\r\n"[..], b"421 later\r\n"] {
-            assert!(is_refusal(line), "{line:?}");
+    fn refusals_are_replies_with_a_four_or_a_five_and_say_what_they_mean() {
+        for (line, meaning) in [
+            (&b"515 incorrect password or account name\r\n"[..], Refusal::Denied),
+            (b"421 later\r\n", Refusal::NotNow),
+            (b"501 server is busy - try again in 1 seconds\r\n", Refusal::NotNow),
+            (b"500 Too many connections - Try again later\r\n", Refusal::NotNow),
+            (
+                b"501 server error - the password may or may not have been changed - try the new one\r\n",
+                Refusal::Unknown,
+            ),
+        ] {
+            assert_eq!(refusal(line), Some(meaning), "{}", line.escape_ascii());
         }
         for line in [&b"200 ok\r\n"[..], b"\r\n", b"5xx no\r\n", b"500-no\r\n", b"500 no"] {
-            assert!(!is_refusal(line), "{line:?}");
+            assert_eq!(refusal(line), None, "{}", line.escape_ascii());
         }
     }
 

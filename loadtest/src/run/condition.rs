@@ -52,7 +52,7 @@ impl Condition {
             Metric::P999 => latency.p999_ms,
             Metric::Goodput => outcome.goodput_per_s,
             Metric::Refused => counts.refused as f64,
-            Metric::Errors => (counts.timed_out + counts.broken + counts.nonsense) as f64,
+            Metric::Errors => counts.errors() as f64,
             Metric::Unstarted => counts.unstarted as f64,
         };
         if self.above { found > self.value } else { found < self.value }

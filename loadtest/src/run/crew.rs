@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::arrivals::Arrivals;
+use super::errand::{End, Errand, Meaning};
 use super::ledger::{Ledger, Outcome};
-use super::measure::{Happening, Measure};
+use super::measure::Measure;
 use super::population::{Lent, Naming, Population};
 use super::profile::Mix;
 use super::random::Random;
@@ -19,13 +20,10 @@ use super::retry::Retry;
 use super::session::{Call, Ending, STEPS, Step, hold};
 use crate::clock;
 
-/// A password that no sensible policy accepts.
-const TOO_SHORT: &str = "x";
+/// How often a thread looks how late its timers are.
+const LAG_PROBE: Duration = Duration::from_millis(10);
 
-/// An old password that no account has.
-const WRONG: &str = "certainly not this one";
-
-/// What all generator threads go by.
+/// What all generator threads go by, and write to.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// The server.
@@ -38,7 +36,7 @@ pub(crate) struct Plan {
     pub(crate) mix: Mix,
     /// Share of sessions with a wrong old password.
     pub(crate) wrong_share: f64,
-    /// Share of sessions that first try a password that is refused.
+    /// Share of clients who first choose a password that is refused.
     pub(crate) bad_first_share: f64,
     /// What refused clients do.
     pub(crate) retry: Retry,
@@ -52,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) start: u64,
     /// Where intents and outcomes are written.
     pub(crate) ledger: Ledger,
+    /// Who may come.
+    pub(crate) population: Mutex<Population>,
     /// What was measured, by all threads.
     pub(crate) measure: Mutex<Measure>,
 }
@@ -60,6 +60,10 @@ impl Plan {
     /// What was measured so far.
     pub(crate) fn measure(&self) -> MutexGuard<'_, Measure> {
         self.measure.lock().expect("nobody panics while counting")
+    }
+
+    fn population(&self) -> MutexGuard<'_, Population> {
+        self.population.lock().expect("nobody panics while choosing")
     }
 }
 
@@ -80,24 +84,36 @@ pub(crate) enum Pace {
 /// One thread's part of the load.
 struct Crew {
     plan: Arc<Plan>,
-    population: RefCell<Population>,
     random: RefCell<Random>,
 }
 
-/// Runs one thread's part of the load to its end.
+/// Runs one thread's part of the load to its end, and returns the processor time it took, in ns.
 ///
 /// # Errors
 /// When the ring cannot be set up or the ledger cannot be written.
-pub(crate) fn run(plan: Arc<Plan>, population: Population, pace: Pace, seed: u64) -> io::Result<()> {
-    let crew = Rc::new(Crew { plan, population: RefCell::new(population), random: RefCell::new(Random::new(seed)) });
+pub(crate) fn run(plan: Arc<Plan>, pace: Pace, seed: u64) -> io::Result<u64> {
+    let crew = Rc::new(Crew { plan, random: RefCell::new(Random::new(seed)) });
     let mut ring = tokio_uring::uring_builder();
     ring.setup_coop_taskrun();
     tokio_uring::builder().entries(1024).uring_builder(&ring).start(async move {
+        let probe = tokio::task::spawn_local(watch_lag(Rc::clone(&crew)));
         match pace {
             Pace::Open(arrivals) => open(&crew, arrivals).await,
             Pace::Closed { begins, length } => closed(&crew, begins, length).await,
-        }
+        }?;
+        probe.abort();
+        Ok(clock::thread_cpu_ns())
     })
+}
+
+/// Measures for ever how late this thread gets to what is due: the error of all its measurements.
+async fn watch_lag(crew: Rc<Crew>) {
+    loop {
+        let due = crew.now() + LAG_PROBE.as_nanos() as u64;
+        sleep(LAG_PROBE).await;
+        let lag = crew.now().saturating_sub(due);
+        crew.plan.measure().lag.saturating_record(lag.max(1));
+    }
 }
 
 /// Begins a session at every arrival, then waits for all of them.
@@ -108,14 +124,17 @@ async fn open(crew: &Rc<Crew>, arrivals: Arrivals) -> io::Result<()> {
         let wait = due.saturating_sub(crew.now());
         if wait > 0 {
             sleep(Duration::from_nanos(wait)).await;
+        } else {
+            // Whoever is behind must not keep the sessions that stand from going on.
+            tokio::task::yield_now().await;
         }
-        crew.plan.measure().happened(due, Happening::Due);
         while let Some(ended) = sessions.try_join_next() {
             ended.map_err(io::Error::other)??;
         }
+        crew.plan.measure().is_due(due);
         let lent = if (sessions.len() as u64) < crew.plan.sessions_max { crew.lend() } else { None };
         let Some(lent) = lent else {
-            crew.plan.measure().counts.unstarted += 1;
+            crew.plan.measure().ended(crew.now(), End::Unstarted);
             continue;
         };
         let crew = Rc::clone(crew);
@@ -139,7 +158,7 @@ async fn closed(crew: &Rc<Crew>, begins: Vec<Duration>, length: Duration) -> io:
                 let Some(lent) = crew.lend() else {
                     return Err(io::Error::other("there are too few accounts for so many clients"));
                 };
-                crew.plan.measure().happened(due, Happening::Due);
+                crew.plan.measure().is_due(due);
                 crew.serve(lent, due).await?;
             }
             Ok(())
@@ -158,110 +177,85 @@ impl Crew {
     }
 
     fn lend(&self) -> Option<Lent> {
-        self.population.borrow_mut().lend(&mut self.random.borrow_mut())
+        self.plan.population().lend(&mut self.random.borrow_mut())
     }
 
     /// Sees one client through: one session, and more while it is refused and tries again.
     async fn serve(&self, mut lent: Lent, due: u64) -> io::Result<()> {
         let begun = self.now();
-        {
-            let mut measure = self.plan.measure();
-            measure.late.saturating_record((begun - due).max(1));
-            measure.in_flight += 1;
-        }
-        let outcome = self.see_through(&mut lent, due, begun).await;
-        self.plan.measure().in_flight -= 1;
-        self.population.borrow_mut().take_back(&lent, outcome?);
+        self.plan.measure().late.saturating_record((begun - due).max(1));
+        let outcome = self.see_through(&mut lent, due, begun).await?;
+        self.plan.population().take_back(&lent, outcome);
         Ok(())
     }
 
     async fn see_through(&self, lent: &mut Lent, due: u64, begun: u64) -> io::Result<Option<Outcome>> {
         let plan = &*self.plan;
-        let account = plan.naming.account(lent.index);
-        let (is_wrong, bad_first, profile, source) = {
-            let mut random = self.random.borrow_mut();
-            let is_wrong = random.happens(plan.wrong_share);
-            let bad_first = random.happens(plan.bad_first_share).then_some(TOO_SHORT);
-            (is_wrong, bad_first, plan.mix.draw(&mut random), source(plan, &mut random))
-        };
-        let old = if is_wrong { WRONG.to_owned() } else { plan.naming.password(lent.password) };
-        let mut retry = 0;
+        let mut errand = Errand::draw(plan, &mut self.random.borrow_mut());
+        let mut retries = 0;
         loop {
-            let new = plan.naming.password(lent.attempt);
-            let call = Call {
-                address: plan.address,
-                source,
-                profile,
-                account: &account,
-                old: &old,
-                bad_first,
-                new: &new,
-                patience: plan.patience,
-            };
-            let mut times = [None; STEPS.len()];
-            let mut intended = false;
-            let intend = || {
-                plan.ledger.intend(lent.index, lent.attempt)?;
-                intended = true;
-                Ok(())
-            };
-            let ending = hold(&call, &mut times, intend).await;
-            let now = self.now();
-            let outcome = intended.then(|| verdict(ending));
-            if let Some(outcome) = outcome {
-                plan.ledger.conclude(lent.index, lent.attempt, outcome)?;
-            }
-            plan.measure().steps(&times);
-            let is_overload =
-                matches!(ending, Ending::Refused(_)) && !(is_wrong && ending == Ending::Refused(Step::Pass));
-            if is_overload {
-                plan.measure().happened(now, Happening::Refused);
-                retry += 1;
-                if let Some(wait) = plan.retry.wait(retry, plan.retries_max) {
-                    // A refused NEWPASS has used up its number.
-                    lent.attempt += u32::from(outcome.is_some());
-                    plan.measure().counts.retries += 1;
-                    sleep(wait).await;
+            let (ending, outcome, now) = self.try_once(&errand, lent, due).await?;
+            let end = match errand.meaning(ending) {
+                Meaning::Over(end) => end,
+                Meaning::Corrected => {
+                    plan.measure().counts.corrected += 1;
+                    errand.is_too_short = false;
                     continue;
                 }
+                Meaning::Refused => {
+                    plan.measure().refused(now);
+                    retries += 1;
+                    if let Some(wait) = plan.retry.wait(retries, plan.retries_max) {
+                        plan.measure().counts.retries += 1;
+                        // A refused change has used up its number.
+                        lent.attempt += u32::from(outcome.is_some());
+                        sleep(wait).await;
+                        continue;
+                    }
+                    End::Refused
+                }
+            };
+            let mut measure = plan.measure();
+            measure.ended(now, end);
+            if end == End::Changed {
+                measure.waited(now, due, begun);
             }
-            self.count(ending, is_wrong, now, due, begun);
             return Ok(outcome);
         }
     }
 
-    /// Counts how a session ended in the end.
-    fn count(&self, ending: Ending, is_wrong: bool, now: u64, due: u64, begun: u64) {
-        let mut measure = self.plan.measure();
-        match ending {
-            Ending::Changed if is_wrong => measure.counts.nonsense += 1,
-            Ending::Changed => measure.changed(now, due, begun),
-            Ending::Refused(Step::Pass) if is_wrong => measure.counts.denied += 1,
-            Ending::Refused(_) => measure.counts.refused += 1,
-            Ending::Abandoned => measure.counts.abandoned += 1,
-            Ending::TimedOut(_) => measure.counts.timed_out += 1,
-            Ending::Broken(_) => measure.counts.broken += 1,
-            Ending::Nonsense(_) => measure.counts.nonsense += 1,
+    /// Holds one session. Returns how it ended, what that says about the change it had begun, and
+    /// when that was known: farewells do not count.
+    async fn try_once(&self, errand: &Errand, lent: &Lent, due: u64) -> io::Result<(Ending, Option<Outcome>, u64)> {
+        let plan = &*self.plan;
+        let (account, old, new) = errand.words(&plan.naming, lent);
+        let call = Call {
+            address: plan.address,
+            source: errand.source,
+            profile: errand.profile,
+            account: &account,
+            old: &old,
+            new: &new,
+            patience: plan.patience,
+        };
+        let mut spans = [None; STEPS.len()];
+        let mut intended = None;
+        let intend = || {
+            let written = if errand.is_too_short { Ok(()) } else { plan.ledger.intend(lent.index, lent.attempt) };
+            intended.insert(written).is_ok()
+        };
+        let ending = hold(&call, &mut spans, intend).await;
+        let known = spans[Step::NewPass as usize].map_or_else(|| self.now(), |span| span.done - plan.start);
+        plan.measure().steps(&spans, plan.start + due);
+        let Some(written) = intended else {
+            return Ok((ending, None, known));
+        };
+        written?;
+        if errand.is_too_short {
+            return Ok((ending, None, known));
         }
-        if matches!(ending, Ending::TimedOut(_) | Ending::Broken(_) | Ending::Nonsense(_)) {
-            measure.happened(now, Happening::Failed);
-        }
+        let outcome = Outcome::of(ending);
+        plan.ledger.conclude(lent.index, lent.attempt, outcome)?;
+        Ok((ending, Some(outcome), known))
     }
-}
-
-/// What the ending of a session says about the change it had begun.
-fn verdict(ending: Ending) -> Outcome {
-    match ending {
-        Ending::Changed => Outcome::Acknowledged,
-        Ending::Refused(_) => Outcome::Refused,
-        Ending::Abandoned | Ending::TimedOut(_) | Ending::Broken(_) | Ending::Nonsense(_) => Outcome::Unknown,
-    }
-}
-
-/// One of the loopback addresses 127.1.0.1 and on, when the server is on one.
-fn source(plan: &Plan, random: &mut Random) -> Option<Ipv4Addr> {
-    let base = Ipv4Addr::new(127, 1, 0, 1).to_bits();
-    let number = (random.uniform() * f64::from(plan.sources)) as u32;
-    let has_choice = plan.sources > 0 && plan.address.is_ipv4() && plan.address.ip().is_loopback();
-    has_choice.then(|| Ipv4Addr::from_bits(base + number))
 }

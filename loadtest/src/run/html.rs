@@ -1,39 +1,23 @@
-//! The result as one page that a browser opens from a file: a table and plots, nothing fetched.
+//! The result as one page that a browser opens from a file: figures, plots and tables, nothing
+//! fetched and no script.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use plotters::prelude::{ChartBuilder, Color, IntoDrawingArea, LineSeries, PathElement, RGBColor, SVGBackend, WHITE};
+use super::outcome::Outcome;
+use super::plot::{self, Curve};
+use super::summary::latencies;
 
-use super::outcome::{Outcome, Second};
+const STYLE: &str = include_str!("report.css");
 
-const PLOT_SIZE: (u32, u32) = (960, 320);
-
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}\
-                     table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:right;\
-                     border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}\
-                     svg{width:100%;height:auto}.invalid{background:#fdd;padding:.5em 1em}code{word-break:break-all}";
-
-/// A line of a plot: its name, its colour, and its value in each second.
-struct Line {
-    name: &'static str,
-    color: RGBColor,
-    value: fn(&Second) -> f64,
-}
-
-const RATES: [Line; 4] = [
-    Line { name: "due", color: RGBColor(150, 150, 150), value: |second| second.due as f64 },
-    Line { name: "changed", color: RGBColor(30, 130, 60), value: |second| second.changed as f64 },
-    Line { name: "refused", color: RGBColor(220, 140, 0), value: |second| second.refused as f64 },
-    Line { name: "failed", color: RGBColor(200, 30, 30), value: |second| second.failed as f64 },
-];
-
-const LATENCIES: [Line; 2] = [
-    Line { name: "p50", color: RGBColor(40, 90, 200), value: |second| second.p50_ms },
-    Line { name: "p99", color: RGBColor(200, 30, 120), value: |second| second.p99_ms },
-];
+const GREY: (u8, u8, u8) = (120, 130, 145);
+const GREEN: (u8, u8, u8) = (22, 128, 84);
+const BLUE: (u8, u8, u8) = (37, 92, 196);
+const PURPLE: (u8, u8, u8) = (160, 40, 140);
+const ORANGE: (u8, u8, u8) = (214, 124, 0);
+const RED: (u8, u8, u8) = (198, 40, 40);
 
 /// Writes the page to `path`.
 ///
@@ -44,58 +28,177 @@ pub(crate) fn write(outcome: &Outcome, path: &Path) -> io::Result<()> {
 }
 
 fn page(outcome: &Outcome) -> io::Result<String> {
-    let rates = plot("sessions per second", &outcome.series, &RATES)?;
-    let latencies = plot("milliseconds from the due time to the acknowledged change", &outcome.series, &LATENCIES)?;
-    let warnings: String = outcome
-        .generator
-        .invalid_because
-        .iter()
-        .map(|reason| format!("<p class=invalid>Not valid: {}</p>", escape(reason)))
-        .collect();
-    Ok(format!(
-        "<!doctype html>\n<html lang=en><meta charset=utf-8><title>Load on a password-change server</title>\
-         <style>{STYLE}</style>\n<h1>Load on a password-change server</h1>\n{warnings}\
-         <p>{:.1} changes per second were acknowledged, of {:.1} sessions per second that were due. \
-         The generator used {:.2} processors; 99 of 100 sessions began at most {:.1} ms late.</p>\n\
-         <p><code>{}</code> ({})</p>\n{}\n<h2>Rates</h2>\n{rates}\n<h2>Latency</h2>\n{latencies}\n{}</html>\n",
-        outcome.goodput_per_s,
-        outcome.offered_per_s,
-        outcome.generator.cpus_used,
-        outcome.generator.late.p99_ms,
-        escape(&outcome.command),
-        escape(&outcome.tool),
-        count_table(outcome),
-        latency_table(outcome),
-    ))
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Password changes under load</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<h1>Password changes under load</h1>\n\
+         <p class=\"command\"><code>{}</code></p>\n",
+        escape(&outcome.command)
+    );
+    put_verdict(&mut page, outcome);
+    put_figures(&mut page, outcome);
+    put_section(
+        &mut page,
+        "Rates",
+        "Clients that were due, and changes acknowledged, in each second.",
+        &rates(outcome)?,
+    );
+    let text =
+        "From the moment a client was due to its acknowledged change: of the changes acknowledged in each second.";
+    put_section(&mut page, "Latency over time", text, &latency_over_time(outcome)?);
+    let text = "The same over the whole run. Where the two lines part, clients waited before their session was begun.";
+    put_section(&mut page, "Latency by percentile", text, &latency_by_percentile(outcome)?);
+    let text = "Sessions refused (retries included) and failed in each second.";
+    put_section(&mut page, "Refusals and failures", text, &refusals(outcome)?);
+    let text = "Clients that were due and not through yet: with the server, or waiting to try again.";
+    put_section(&mut page, "Queue", text, &queue(outcome)?);
+    if let Some(knee) = outcome.knee() {
+        let text = format!(
+            "{:.1} changes per second are reached with {} clients, each beginning again as soon as it is through.",
+            knee.changes_per_s, knee.clients
+        );
+        put_section(&mut page, "Capacity", &text, &capacity(outcome)?);
+    }
+    put_section(&mut page, "What became of the clients", "", &count_table(outcome));
+    put_section(&mut page, "Timings", "In milliseconds.", &latency_table(outcome));
+    put_section(&mut page, "The generator itself", "", &generator_table(outcome));
+    put(&mut page, format_args!("<footer>{}</footer>\n</body>\n</html>\n", escape(&outcome.tool)));
+    Ok(page)
+}
+
+/// Whether the result may be trusted.
+fn put_verdict(page: &mut String, outcome: &Outcome) {
+    for reason in &outcome.generator.invalid_because {
+        put(page, format_args!("<p class=\"verdict invalid\">Not valid: {}.</p>\n", escape(reason)));
+    }
+    if outcome.generator.invalid_because.is_empty() {
+        page.push_str("<p class=\"verdict valid\">Valid: the generator kept up.</p>\n");
+    }
+}
+
+fn put_figures(page: &mut String, outcome: &Outcome) {
+    let intended = outcome.latency.get("intended").copied().unwrap_or_default();
+    let queue = outcome.series.iter().map(|second| second.queue).max().unwrap_or(0);
+    page.push_str("<dl class=\"figures\">\n");
+    for (name, value) in [
+        ("changes per second", format!("{:.1}", outcome.goodput_per_s)),
+        ("due per second", format!("{:.1}", outcome.offered_per_s)),
+        ("median latency", milliseconds(intended.p50_ms)),
+        ("99th percentile", milliseconds(intended.p99_ms)),
+        ("refused", outcome.counts.refused.to_string()),
+        ("failed", outcome.counts.errors().to_string()),
+        ("longest queue", queue.to_string()),
+    ] {
+        put(page, format_args!("<div><dt>{name}</dt><dd>{value}</dd></div>\n"));
+    }
+    page.push_str("</dl>\n");
+}
+
+fn put_section(page: &mut String, title: &str, text: &str, body: &str) {
+    let text = if text.is_empty() { String::new() } else { format!("<p>{}</p>\n", escape(text)) };
+    put(page, format_args!("<section>\n<h2>{title}</h2>\n{text}{body}\n</section>\n"));
+}
+
+/// The values of every second, `value` of each.
+fn by_second(outcome: &Outcome, value: fn(&super::outcome::Second) -> f64) -> Vec<(f64, f64)> {
+    (0..).zip(&outcome.series).map(|(at, second)| (f64::from(at), value(second))).collect()
+}
+
+fn rates(outcome: &Outcome) -> io::Result<String> {
+    plot::draw(
+        "seconds",
+        "per second",
+        plot::PLAIN,
+        &[
+            Curve { name: "due", color: GREY, points: by_second(outcome, |second| second.due as f64) },
+            Curve { name: "changed", color: GREEN, points: by_second(outcome, |second| second.changed as f64) },
+        ],
+    )
+}
+
+fn latency_over_time(outcome: &Outcome) -> io::Result<String> {
+    plot::draw(
+        "seconds",
+        "ms",
+        plot::PLAIN,
+        &[
+            Curve { name: "99th percentile", color: PURPLE, points: by_second(outcome, |second| second.p99_ms) },
+            Curve { name: "median", color: BLUE, points: by_second(outcome, |second| second.p50_ms) },
+        ],
+    )
+}
+
+fn refusals(outcome: &Outcome) -> io::Result<String> {
+    plot::draw(
+        "seconds",
+        "per second",
+        plot::PLAIN,
+        &[
+            Curve { name: "refused", color: ORANGE, points: by_second(outcome, |second| second.refused as f64) },
+            Curve { name: "failed", color: RED, points: by_second(outcome, |second| second.failed as f64) },
+        ],
+    )
+}
+
+fn queue(outcome: &Outcome) -> io::Result<String> {
+    let points = by_second(outcome, |second| second.queue as f64);
+    plot::draw("seconds", "clients", plot::PLAIN, &[Curve { name: "queue", color: BLUE, points }])
+}
+
+fn capacity(outcome: &Outcome) -> io::Result<String> {
+    let point = |step: &super::outcome::CapacityStep| (f64::from(step.clients), step.changes_per_s);
+    let points = outcome.capacity.iter().map(point).collect();
+    plot::draw("clients", "changes per second", plot::PLAIN, &[Curve { name: "changed", color: GREEN, points }])
+}
+
+/// The distance from 100 percent is halved and tenthed towards the right: 90, 99, 99.9 percent. The
+/// last point is the greatest of all.
+fn latency_by_percentile(outcome: &Outcome) -> io::Result<String> {
+    let count = outcome.latency.get("intended").map_or(0, |all| all.count).max(1) as f64;
+    let place = |quantile: f64| if quantile < 1.0 { -(1.0 - quantile).log10() } else { count.log10() };
+    let meant: Vec<_> = outcome.curve.iter().filter(|point| place(point.quantile) <= count.log10()).collect();
+    plot::draw(
+        "percentile",
+        "ms",
+        plot::NINES,
+        &[
+            Curve {
+                name: "from when due",
+                color: PURPLE,
+                points: meant.iter().map(|point| (place(point.quantile), point.intended_ms)).collect(),
+            },
+            Curve {
+                name: "from the start",
+                color: BLUE,
+                points: meant.iter().map(|point| (place(point.quantile), point.session_ms)).collect(),
+            },
+        ],
+    )
 }
 
 fn count_table(outcome: &Outcome) -> String {
-    let counts = &outcome.counts;
-    let mut table = "<table><tr><th>What became of the sessions<th>count</tr>\n".to_owned();
-    for (name, count) in [
-        ("changed", counts.changed),
-        ("refused, after all retries", counts.refused),
-        ("denied for a wrong old password, as they should be", counts.denied),
-        ("abandoned on purpose", counts.abandoned),
-        ("timed out", counts.timed_out),
-        ("broken connections", counts.broken),
-        ("nonsense answers", counts.nonsense),
-        ("never begun", counts.unstarted),
-        ("retries on top", counts.retries),
-    ] {
-        put(&mut table, format_args!("<tr><td>{name}<td>{count}</tr>\n"));
+    let mut table = "<table>\n".to_owned();
+    for (name, count) in outcome.counts.rows() {
+        let class = if count == 0 { " class=\"none\"" } else { "" };
+        put(&mut table, format_args!("<tr{class}><td>{name}</td><td>{count}</td></tr>\n"));
+    }
+    if let Some(attack) = &outcome.attack {
+        for (name, count) in attack.rows().iter().filter(|(_, count)| *count > 0) {
+            put(&mut table, format_args!("<tr><td>attack: {name}</td><td>{count}</td></tr>\n"));
+        }
     }
     table + "</table>"
 }
 
 fn latency_table(outcome: &Outcome) -> String {
-    let mut table = "<table><tr><th>ms<th>count<th>p50<th>p90<th>p99<th>p99.9<th>max</tr>\n".to_owned();
-    for (name, it) in &outcome.latency {
+    let head = ["", "count", "p50", "p90", "p99", "p99.9", "max"].map(|name| format!("<th>{name}</th>")).concat();
+    let mut table = format!("<table>\n<tr>{head}</tr>\n");
+    for (name, it) in latencies(outcome) {
         put(
             &mut table,
             format_args!(
-                "<tr><td>{}<td>{}<td>{:.1}<td>{:.1}<td>{:.1}<td>{:.1}<td>{:.1}</tr>\n",
-                escape(name),
+                "<tr><td>{}</td><td>{}</td><td>{:.1}</td><td>{:.1}</td><td>{:.1}</td><td>{:.1}</td><td>{:.1}</td></tr>\n",
+                escape(&name),
                 it.count,
                 it.p50_ms,
                 it.p90_ms,
@@ -108,41 +211,24 @@ fn latency_table(outcome: &Outcome) -> String {
     table + "</table>"
 }
 
-/// Draws `lines` over the seconds of the run.
-fn plot(title: &str, series: &[Second], lines: &[Line]) -> io::Result<String> {
-    let highest = series.iter().flat_map(|second| lines.iter().map(|line| (line.value)(second))).fold(1.0, f64::max);
-    let seconds = series.len().max(2) as f64 - 1.0;
-    let mut svg = String::new();
-    let fault = |fault: &dyn std::fmt::Display| io::Error::other(format!("a plot cannot be drawn: {fault}"));
-    {
-        let area = SVGBackend::with_string(&mut svg, PLOT_SIZE).into_drawing_area();
-        area.fill(&WHITE).map_err(|it| fault(&it))?;
-        let mut chart = ChartBuilder::on(&area)
-            .margin(10)
-            .x_label_area_size(35)
-            .y_label_area_size(60)
-            .build_cartesian_2d(0.0..seconds, 0.0..highest * 1.05)
-            .map_err(|it| fault(&it))?;
-        let mut mesh = chart.configure_mesh();
-        mesh.x_desc("s").y_desc(title).light_line_style(WHITE.mix(0.0)).draw().map_err(|it| fault(&it))?;
-        for line in lines {
-            let points = (0..).zip(series).map(|(at, second)| (f64::from(at), (line.value)(second)));
-            let color = line.color;
-            chart
-                .draw_series(LineSeries::new(points, color.stroke_width(2)))
-                .map_err(|it| fault(&it))?
-                .label(line.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(2)));
-        }
-        let mut legend = chart.configure_series_labels();
-        legend
-            .background_style(WHITE.mix(0.8))
-            .border_style(RGBColor(200, 200, 200))
-            .draw()
-            .map_err(|it| fault(&it))?;
-        area.present().map_err(|it| fault(&it))?;
+fn generator_table(outcome: &Outcome) -> String {
+    let generator = &outcome.generator;
+    let mut table = "<table>\n".to_owned();
+    for (name, value) in [
+        ("threads", generator.threads.to_string()),
+        ("processors used on average", format!("{:.2}", generator.cpus_used)),
+        ("share of a processor used by the busiest thread", format!("{:.2}", generator.busiest_thread)),
+        ("sessions begun late, 99th percentile", milliseconds(generator.late.p99_ms)),
+        ("timers late, 99th percentile", milliseconds(generator.lag.p99_ms)),
+        ("length with all retries", format!("{:.1} s", outcome.seconds)),
+    ] {
+        put(&mut table, format_args!("<tr><td>{name}</td><td>{value}</td></tr>\n"));
     }
-    Ok(svg)
+    table + "</table>"
+}
+
+fn milliseconds(value: f64) -> String {
+    if value < 10_000.0 { format!("{value:.1} ms") } else { format!("{:.1} s", value / 1000.0) }
 }
 
 fn put(text: &mut String, more: std::fmt::Arguments<'_>) {
@@ -155,35 +241,54 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::outcome::{Counts, Generator, Percentiles};
+    use super::super::outcome::{CapacityStep, Counts, Generator, Percentiles, Second};
     use super::*;
 
-    #[test]
-    fn a_page_holds_its_numbers_and_fetches_nothing() {
-        let outcome = Outcome {
+    fn outcome() -> Outcome {
+        Outcome {
             tool: "tool".to_owned(),
             command: "run --fail-if 'p99>1s' </script>".to_owned(),
             seconds: 2.0,
             offered_per_s: 10.0,
             goodput_per_s: 9.0,
             counts: Counts { changed: 4711, ..Counts::default() },
-            latency: [("intended".to_owned(), Percentiles::default())].into(),
+            latency: [("intended".to_owned(), Percentiles { count: 3, ..Percentiles::default() })].into(),
+            curve: Vec::new(),
             generator: Generator {
                 threads: 1,
                 cpus_used: 0.1,
+                busiest_thread: 0.1,
                 late: Percentiles::default(),
+                lag: Percentiles::default(),
                 invalid_because: vec!["it was late".to_owned()],
             },
             attack: None,
             capacity: Vec::new(),
             series: vec![Second { due: 10, changed: 9, ..Second::default() }; 3],
-        };
-        let page = page(&outcome).unwrap();
-        for needle in ["4711", "it was late", "&lt;/script&gt;", "<svg", "polyline"] {
+        }
+    }
+
+    #[test]
+    fn a_page_holds_its_numbers_and_fetches_nothing() {
+        let page = page(&outcome()).unwrap();
+        for needle in ["4711", "Not valid: it was late", "&lt;/script&gt;", "<svg", "polyline", "change, from when due"]
+        {
             assert!(page.contains(needle), "{needle}");
         }
-        for needle in ["<script", "src=", "href="] {
+        for needle in ["<script", "src=", "href=", "@import", "url(", "Valid:", "Capacity"] {
             assert!(!page.contains(needle), "{needle}");
         }
+    }
+
+    #[test]
+    fn a_page_says_that_a_result_is_valid_and_what_the_capacity_is() {
+        let mut outcome = outcome();
+        outcome.generator.invalid_because.clear();
+        outcome.capacity = [(1, 10.0), (2, 19.0), (4, 19.5)]
+            .map(|(clients, changes_per_s)| CapacityStep { clients, changes_per_s })
+            .into();
+        let page = page(&outcome).unwrap();
+        assert!(page.contains("Valid:") && !page.contains("Not valid"));
+        assert!(page.contains("19.0 changes per second are reached with 2 clients"), "{page}");
     }
 }

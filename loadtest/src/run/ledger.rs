@@ -6,7 +6,7 @@
 //! intent ACCOUNT NUMBER         written before NEWPASS is sent
 //! acknowledged ACCOUNT NUMBER   the server answered 200
 //! refused ACCOUNT NUMBER        the server answered no
-//! unknown ACCOUNT NUMBER        no answer came
+//! unknown ACCOUNT NUMBER        no answer came, or one that leaves it open
 //! ```
 //!
 //! with an account's index and a password's number: it holds no passwords. Each line is one
@@ -20,6 +20,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::session::Ending;
+use crate::wire::Refusal;
+
 const FORMAT: &str = "keyturn-loadtest ledger 1";
 
 /// How an attempted change ended.
@@ -31,6 +34,21 @@ pub(crate) enum Outcome {
     Refused,
     /// The server said nothing that can be relied on.
     Unknown,
+}
+
+impl Outcome {
+    /// What the end of a session says about the change it had begun.
+    pub(crate) fn of(ending: Ending) -> Self {
+        match ending {
+            Ending::Changed => Self::Acknowledged,
+            Ending::Refused(_, Refusal::Denied | Refusal::NotNow) => Self::Refused,
+            Ending::Refused(_, Refusal::Unknown)
+            | Ending::Abandoned
+            | Ending::TimedOut(_)
+            | Ending::Broken(_)
+            | Ending::Nonsense(_) => Self::Unknown,
+        }
+    }
 }
 
 /// One attempted change, in the order in which they were begun on each account.

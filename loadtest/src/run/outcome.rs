@@ -21,9 +21,13 @@ pub(crate) struct Outcome {
     /// What became of the sessions.
     pub(crate) counts: Counts,
     /// By what was timed: `intended` (from the moment a client was due until its change was
-    /// acknowledged, refused tries included), `session` (the same from the actual start), and each
-    /// step of the dialogue.
+    /// acknowledged, refused tries included), `session` (the same from the actual start), each
+    /// step of the dialogue from its first byte to the end of its answer (`pass`), and the same
+    /// from the moment the client was due (`until_pass`).
     pub(crate) latency: BTreeMap<String, Percentiles>,
+    /// `intended` and `session` in full.
+    #[serde(default)]
+    pub(crate) curve: Vec<Quantile>,
     /// How the generator itself fared.
     pub(crate) generator: Generator,
     /// Second by second.
@@ -32,6 +36,17 @@ pub(crate) struct Outcome {
     pub(crate) attack: Option<Counts>,
     /// How the rate of changes grew with the number of clients, where that was looked for.
     pub(crate) capacity: Vec<CapacityStep>,
+}
+
+/// From this share of the best rate on, more clients are said to change nothing.
+const KNEE_SHARE: f64 = 0.95;
+
+impl Outcome {
+    /// The server's capacity, where that was looked for: the first step that comes near the best.
+    pub(crate) fn knee(&self) -> Option<CapacityStep> {
+        let best = self.capacity.iter().map(|step| step.changes_per_s).fold(0.0, f64::max);
+        self.capacity.iter().find(|step| step.changes_per_s >= KNEE_SHARE * best).copied()
+    }
 }
 
 /// The rate of changes with so many clients, each beginning again as soon as it has ended.
@@ -43,6 +58,7 @@ pub(crate) struct CapacityStep {
 
 /// What became of the sessions. Each session that was due is counted once in the first group.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub(crate) struct Counts {
     /// Changes acknowledged with 200.
     pub(crate) changed: u64,
@@ -58,10 +74,48 @@ pub(crate) struct Counts {
     pub(crate) broken: u64,
     /// Answers that poppwd does not have, or success where there must be none.
     pub(crate) nonsense: u64,
+    /// Answered with: it may or may not have been done.
+    pub(crate) unknown: u64,
     /// Never started: no free account, or too many sessions at a time.
     pub(crate) unstarted: u64,
     /// Tries after a refusal, on top of the sessions.
     pub(crate) retries: u64,
+    /// Sessions in which a new password was refused for being too short, on purpose; their clients
+    /// came again with another one.
+    pub(crate) corrected: u64,
+}
+
+impl Counts {
+    /// Sessions that ended in no answer, or in none that there should be.
+    pub(crate) fn errors(&self) -> u64 {
+        self.timed_out + self.broken + self.nonsense + self.unknown
+    }
+
+    /// Each count with what it stands for, the way people are told.
+    pub(crate) fn rows(&self) -> [(&'static str, u64); 11] {
+        [
+            ("changed", self.changed),
+            ("refused, after all retries", self.refused),
+            ("denied for a wrong old password, as they should be", self.denied),
+            ("abandoned on purpose", self.abandoned),
+            ("timed out", self.timed_out),
+            ("broken connections", self.broken),
+            ("nonsense answers", self.nonsense),
+            ("told that the outcome is unknown", self.unknown),
+            ("never begun", self.unstarted),
+            ("retries on top", self.retries),
+            ("corrections of too short passwords on top", self.corrected),
+        ]
+    }
+}
+
+/// A point of the distribution of latencies.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Quantile {
+    /// From 0 (the least) to 1 (the greatest).
+    pub(crate) quantile: f64,
+    pub(crate) intended_ms: f64,
+    pub(crate) session_ms: f64,
 }
 
 /// Percentiles, in milliseconds.
@@ -91,6 +145,13 @@ impl Percentiles {
     }
 }
 
+/// One session in a hundred may start this late, and one timer in a hundred fire this late, before
+/// the result is doubted.
+const LATE_P99_MS_MAX: f64 = 50.0;
+
+/// A thread of the generator that uses more of a processor may be the bottleneck itself.
+const THREAD_SHARE_MAX: f64 = 0.9;
+
 /// How the generator itself fared.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Generator {
@@ -98,10 +159,43 @@ pub(crate) struct Generator {
     pub(crate) threads: u32,
     /// Processors it used, on average.
     pub(crate) cpus_used: f64,
+    /// The share of a processor that its busiest thread used while clients came.
+    #[serde(default)]
+    pub(crate) busiest_thread: f64,
     /// How late sessions were started.
     pub(crate) late: Percentiles,
+    /// How late the generator got to what was due: replies may have come that much earlier.
+    #[serde(default)]
+    pub(crate) lag: Percentiles,
     /// Why the result must not be trusted; empty when it may.
     pub(crate) invalid_because: Vec<String>,
+}
+
+impl Generator {
+    /// Why the result must not be trusted, of a generator that could not begin `unstarted` sessions.
+    pub(crate) fn doubts(&self, unstarted: u64) -> Vec<String> {
+        let mut doubts = Vec::new();
+        if self.busiest_thread > THREAD_SHARE_MAX {
+            let percent = self.busiest_thread * 100.0;
+            doubts
+                .push(format!("a thread of the generator used {percent:.0} % of a processor; give it more --threads"));
+        }
+        if self.late.p99_ms > LATE_P99_MS_MAX {
+            doubts.push(format!("one session in a hundred began {:.0} ms late or later", self.late.p99_ms));
+        }
+        if self.lag.p99_ms > LATE_P99_MS_MAX {
+            doubts.push(format!(
+                "the generator came {:.0} ms late, or later, to one reply in a hundred",
+                self.lag.p99_ms
+            ));
+        }
+        if unstarted > 0 {
+            doubts.push(format!(
+                "{unstarted} sessions could not be begun: too few accounts, or too low a --sessions-max"
+            ));
+        }
+        doubts
+    }
 }
 
 /// What happened in one second of the run.
@@ -113,10 +207,41 @@ pub(crate) struct Second {
     pub(crate) changed: u64,
     /// Refusals in it, those that were retried included.
     pub(crate) refused: u64,
-    /// Time-outs, breaks and nonsense in it.
+    /// Time-outs, breaks, nonsense and unknown outcomes in it.
     pub(crate) failed: u64,
+    /// Clients that were due and not through at its end: with the server, or waiting to try again.
+    #[serde(default)]
+    pub(crate) queue: u64,
     /// Of the changes acknowledged in it, from the moment they were due.
     pub(crate) p50_ms: f64,
     /// Likewise.
     pub(crate) p99_ms: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generator_that_fell_behind_is_doubted_for_each_reason() {
+        let quick = Percentiles { p99_ms: 5.0, ..Percentiles::default() };
+        let late = Percentiles { p99_ms: 500.0, ..Percentiles::default() };
+        let generator = Generator {
+            threads: 1,
+            cpus_used: 0.3,
+            busiest_thread: 0.3,
+            late: quick,
+            lag: quick,
+            invalid_because: Vec::new(),
+        };
+        assert!(generator.doubts(0).is_empty());
+        let doubts = |generator: Generator, unstarted, word: &str| {
+            let doubts = generator.doubts(unstarted);
+            assert!(doubts.len() == 1 && doubts[0].contains(word), "{doubts:?}");
+        };
+        doubts(Generator { busiest_thread: 0.95, ..generator.clone() }, 0, "--threads");
+        doubts(Generator { late, ..generator.clone() }, 0, "began 500 ms late");
+        doubts(Generator { lag: late, ..generator.clone() }, 0, "reply");
+        doubts(generator, 7, "7 sessions");
+    }
 }

@@ -3,8 +3,48 @@
 //! Passwords are numbered. Number 0 is the one the accounts were made with; every attempted change
 //! takes the next number, whatever becomes of it, so a password says which attempt it belongs to.
 
+use std::io;
+
+use clap::Args;
+
 use super::ledger::{Entry, Outcome};
 use super::random::Random;
+use crate::target::first_line_of_stdin;
+
+/// Accounts as the command line names them.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AccountOptions {
+    /// Accounts' names: `{}` stands for the index, `{d}` for the domain's index
+    #[arg(long, default_value = "u{}@bench.example")]
+    users: String,
+    /// How many domains they are spread over
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) domains: u32,
+    /// Read the accounts' first password from the first line of standard input
+    #[arg(long, required = true)]
+    password_stdin: bool,
+}
+
+impl AccountOptions {
+    /// How they are called; reads the password.
+    ///
+    /// # Errors
+    /// When several would have the same name, or standard input has no password.
+    pub(crate) fn naming(&self) -> io::Result<Naming> {
+        let wrong = |text: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        if !self.users.contains("{}") {
+            return wrong("--users needs {} where the account's index is to stand");
+        }
+        if self.domains > 1 && !self.users.contains("{d}") {
+            return wrong("several --domains need {d} in --users, where the domain's index is to stand");
+        }
+        let password = first_line_of_stdin()?;
+        if password.is_empty() {
+            return wrong("there is no password on standard input");
+        }
+        Ok(Naming { user: self.users.clone(), domains: self.domains, password })
+    }
+}
 
 /// How accounts and passwords are called.
 #[derive(Clone, Debug)]
@@ -41,14 +81,12 @@ struct Account {
     withdrawn: bool,
 }
 
-/// All accounts, of which one generator uses those whose index leaves its own remainder.
+/// All accounts.
 #[derive(Debug)]
 pub(crate) struct Population {
     accounts: Vec<Account>,
-    domains: Vec<f64>,
-    users: Vec<f64>,
-    part: u32,
-    parts: u32,
+    domains: Ranks,
+    users: Ranks,
 }
 
 /// An account lent to a session.
@@ -72,9 +110,8 @@ pub(crate) struct Skew {
 }
 
 impl Population {
-    /// `count` accounts over `domains`, as `history` has left them; this is generator `part` of
-    /// `parts`.
-    pub(crate) fn new(count: u32, domains: u32, skew: Skew, history: &[Entry], part: u32, parts: u32) -> Self {
+    /// `count` accounts over `domains`, as `history` has left them.
+    pub(crate) fn new(count: u32, domains: u32, skew: Skew, history: &[Entry]) -> Self {
         let domains = domains.clamp(1, count.max(1));
         let mut accounts = vec![Account::default(); count as usize];
         for entry in history {
@@ -88,16 +125,16 @@ impl Population {
             }
         }
         let per_domain = count.div_ceil(domains);
-        Self { accounts, domains: zipf(domains, skew.domains), users: zipf(per_domain, skew.users), part, parts }
+        Self { accounts, domains: Ranks::new(domains, skew.domains), users: Ranks::new(per_domain, skew.users) }
     }
 
     /// Lends an account that nobody uses, by chance; `None` when none is found.
     pub(crate) fn lend(&mut self, random: &mut Random) -> Option<Lent> {
         const TRIES: u32 = 256;
         for _ in 0..TRIES {
-            let index = draw(&self.users, random) * self.domains.len() + draw(&self.domains, random);
+            let index = self.users.draw(random) * self.domains.count + self.domains.draw(random);
             match self.accounts.get_mut(index) {
-                Some(account) if index as u32 % self.parts == self.part && !account.withdrawn => {
+                Some(account) if !account.withdrawn => {
                     account.withdrawn = true;
                     let attempt = account.attempted + 1;
                     return Some(Lent { index: index as u32, password: account.acknowledged, attempt });
@@ -119,22 +156,37 @@ impl Population {
     }
 }
 
-/// The distribution function of Zipf's law over `count` ranks.
-fn zipf(count: u32, exponent: f64) -> Vec<f64> {
-    let mut sum = 0.0;
-    let mut table: Vec<f64> = (1..=count.max(1))
-        .map(|rank| {
-            sum += f64::from(rank).powf(-exponent);
-            sum
-        })
-        .collect();
-    table.iter_mut().for_each(|value| *value /= sum);
-    table
+/// Ranks, the first of which is drawn most often.
+#[derive(Debug)]
+struct Ranks {
+    count: usize,
+    /// The distribution function of Zipf's law over them; empty when all are drawn alike.
+    table: Vec<f64>,
 }
 
-fn draw(table: &[f64], random: &mut Random) -> usize {
-    let chance = random.uniform();
-    table.partition_point(|value| *value <= chance).min(table.len() - 1)
+impl Ranks {
+    fn new(count: u32, exponent: f64) -> Self {
+        let count = count.max(1);
+        let mut sum = 0.0;
+        let weights = (1..=count).map(|rank| f64::from(rank).powf(-exponent));
+        let mut table: Vec<f64> = if exponent == 0.0 { Vec::new() } else { weights.collect() };
+        for value in &mut table {
+            sum += *value;
+            *value = sum;
+        }
+        table.iter_mut().for_each(|value| *value /= sum);
+        Self { count: count as usize, table }
+    }
+
+    fn draw(&self, random: &mut Random) -> usize {
+        let chance = random.uniform();
+        let rank = if self.table.is_empty() {
+            (chance * self.count as f64) as usize
+        } else {
+            self.table.partition_point(|value| *value <= chance)
+        };
+        rank.min(self.count - 1)
+    }
 }
 
 #[cfg(test)]
@@ -152,13 +204,10 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_lent_twice_and_parts_do_not_overlap() {
+    fn everybody_is_lent_and_nobody_twice() {
         let mut random = Random::new(3);
-        let mut lent = Vec::new();
-        for part in 0..2 {
-            let mut population = Population::new(10, 2, EVEN, &[], part, 2);
-            lent.extend(std::iter::from_fn(|| population.lend(&mut random)).map(|lent| lent.index));
-        }
+        let mut population = Population::new(10, 3, EVEN, &[]);
+        let mut lent: Vec<u32> = std::iter::from_fn(|| population.lend(&mut random)).map(|lent| lent.index).collect();
         lent.sort_unstable();
         assert_eq!(lent, (0..10).collect::<Vec<_>>());
     }
@@ -166,7 +215,7 @@ mod tests {
     #[test]
     fn an_outcome_decides_the_next_password() {
         let mut random = Random::new(3);
-        let mut population = Population::new(1, 1, EVEN, &[], 0, 1);
+        let mut population = Population::new(1, 1, EVEN, &[]);
         for (outcome, next) in [
             (Some(Outcome::Acknowledged), Some((1, 2))),
             (Some(Outcome::Refused), Some((1, 3))),
@@ -192,17 +241,29 @@ mod tests {
             entry(1, 1, None),
             entry(2, 1, Some(Outcome::Unknown)),
         ];
-        let mut population = Population::new(3, 1, EVEN, &history, 0, 1);
+        let mut population = Population::new(3, 1, EVEN, &history);
         let mut random = Random::new(3);
         assert_eq!(population.lend(&mut random), Some(Lent { index: 0, password: 1, attempt: 3 }));
         assert_eq!(population.lend(&mut random), None);
     }
 
+    /// Zipf's law with exponent 1: rank r has 1/r of the share of the first.
     #[test]
-    fn zipf_prefers_the_first() {
+    fn some_accounts_and_some_domains_are_preferred() {
         let mut random = Random::new(5);
-        let table = zipf(100, 1.0);
-        let first = (0..1000).filter(|_| draw(&table, &mut random) == 0).count();
-        assert!((140..250).contains(&first), "{first}");
+        let mut population = Population::new(400, 4, Skew { users: 1.0, domains: 1.0 }, &[]);
+        let (mut domains, mut firsts) = ([0_u32; 4], 0_u32);
+        for _ in 0..4000 {
+            let lent = population.lend(&mut random).unwrap();
+            domains[lent.index as usize % 4] += 1;
+            firsts += u32::from(lent.index < 4);
+            population.take_back(&lent, None);
+        }
+        // 12/25, 6/25, 4/25 and 3/25 of the sessions, within four standard deviations.
+        for (found, expected) in domains.into_iter().zip([1920, 960, 640, 480]) {
+            assert!(found.abs_diff(expected) < 127, "{domains:?}");
+        }
+        // 1 / (1 + 1/2 + … + 1/100) of them for the first account of each domain.
+        assert!(firsts.abs_diff(771) < 100, "{firsts}");
     }
 }

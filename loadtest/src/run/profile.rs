@@ -13,19 +13,26 @@ pub(crate) enum Profile {
     Snappymail,
     /// Sends only what stands before the last `@` of the name.
     Eudora,
+    /// An administration library: APOP where the greeting has a challenge, INLINE, commands, bare
+    /// line feeds.
+    Cli,
     /// Goes away after NEWPASS without waiting for the answer.
     Abandon,
-    /// Sends one byte at a time.
+    /// Drips: one byte at a time.
     Slow,
+    /// Stalls: stops in the middle of its PASS line, and waits for the server to hang up.
+    Stall,
 }
 
 /// The names of all profiles, as the command line writes them.
-const NAMES: [(&str, Profile); 5] = [
+const NAMES: [(&str, Profile); 7] = [
     ("roundcube", Profile::Roundcube),
     ("snappymail", Profile::Snappymail),
     ("eudora", Profile::Eudora),
+    ("cli", Profile::Cli),
     ("abandon", Profile::Abandon),
     ("slow", Profile::Slow),
+    ("stall", Profile::Stall),
 ];
 
 impl Profile {
@@ -33,25 +40,37 @@ impl Profile {
     pub(crate) fn login(self, account: &str) -> &str {
         match self {
             Self::Eudora => account.rsplit_once('@').map_or(account, |(local, _)| local),
-            Self::Roundcube | Self::Snappymail | Self::Abandon | Self::Slow => account,
+            Self::Roundcube | Self::Snappymail | Self::Cli | Self::Abandon | Self::Slow | Self::Stall => account,
         }
     }
 
     /// A command line as this client writes it.
     pub(crate) fn line(self, verb: &str, argument: &str) -> Vec<u8> {
-        let verb = match self {
-            Self::Roundcube => verb.to_ascii_lowercase(),
-            Self::Snappymail | Self::Eudora | Self::Abandon | Self::Slow => verb.to_owned(),
-        };
+        let verb = if self == Self::Roundcube { verb.to_ascii_lowercase() } else { verb.to_owned() };
         let blank = if argument.is_empty() { "" } else { " " };
-        format!("{verb}{blank}{argument}\r\n").into_bytes()
+        let end = if self == Self::Cli { "\n" } else { "\r\n" };
+        format!("{verb}{blank}{argument}{end}").into_bytes()
+    }
+
+    /// The line with which this client gives its own account the password `new`.
+    pub(crate) fn change(self, new: &str) -> Vec<u8> {
+        if self == Self::Cli {
+            let quoted = new.replace('\\', "\\\\").replace('"', "\\\"");
+            return self.line("SETACCOUNTPASSWORD", &format!("* PASSWORD \"{quoted}\""));
+        }
+        self.line("NEWPASS", new)
+    }
+
+    /// Whether it stays to hear what became of the change.
+    pub(crate) fn stays(self) -> bool {
+        !matches!(self, Self::Abandon | Self::Stall)
     }
 
     /// Whether it says QUIT in the end and waits for the answer.
     pub(crate) fn says_quit(self) -> bool {
         match self {
-            Self::Snappymail | Self::Eudora | Self::Slow => true,
-            Self::Roundcube | Self::Abandon => false,
+            Self::Snappymail | Self::Eudora | Self::Cli | Self::Slow => true,
+            Self::Roundcube | Self::Abandon | Self::Stall => false,
         }
     }
 }
@@ -102,6 +121,8 @@ mod tests {
         assert_eq!(Profile::Snappymail.line("QUIT", ""), b"QUIT\r\n");
         assert_eq!(Profile::Eudora.login("a@b@c"), "a@b");
         assert_eq!(Profile::Slow.login("a@b"), "a@b");
+        assert_eq!(Profile::Slow.change("a \"b\""), b"NEWPASS a \"b\"\r\n");
+        assert_eq!(Profile::Cli.change("a \"\\"), b"SETACCOUNTPASSWORD * PASSWORD \"a \\\"\\\\\"\n");
     }
 
     #[test]

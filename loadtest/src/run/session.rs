@@ -1,19 +1,22 @@
 //! One client's session: connect, log in, change the password, go.
 //!
-//! It is the client's side of poppwd, read independently of the server. What the replies mean for
-//! the account is decided by the caller, who knows what was to be expected.
+//! It is the client's side of poppwd and of the command line behind it, read independently of the
+//! server. What the replies mean for the account is decided by the caller, who knows what was to
+//! be expected.
 
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
 use std::time::Duration;
 
+use md5::{Digest, Md5};
 use tokio::net::TcpSocket;
 use tokio::time::{sleep, timeout};
 use tokio_uring::net::TcpStream;
 
 use super::profile::Profile;
 use crate::clock;
-use crate::wire::{is_refusal, is_reply, line_bytes};
+use crate::wire::{Refusal, is_reply, line_bytes, refusal};
 
 /// How long a slow client waits before each byte.
 const DRIP: Duration = Duration::from_millis(50);
@@ -34,8 +37,6 @@ pub(crate) struct Call<'a> {
     pub(crate) account: &'a str,
     /// The password to log in with.
     pub(crate) old: &'a str,
-    /// A password that will be refused, to be tried first.
-    pub(crate) bad_first: Option<&'a str>,
     /// The password to set.
     pub(crate) new: &'a str,
     /// How long to wait for a connection or a reply.
@@ -51,29 +52,32 @@ pub(crate) enum Step {
     Greeting,
     /// From USER to its answer.
     User,
-    /// From PASS to its answer.
+    /// From PASS or APOP to its answer.
     Pass,
-    /// From NEWPASS to its answer.
+    /// From INLINE to the answer to the last command before the change.
+    Commands,
+    /// From NEWPASS, or the command that stands for it, to its answer.
     NewPass,
 }
 
 /// All of them, in order, with their names.
-pub(crate) const STEPS: [(Step, &str); 5] = [
+pub(crate) const STEPS: [(Step, &str); 6] = [
     (Step::Connect, "connect"),
     (Step::Greeting, "greeting"),
     (Step::User, "user"),
     (Step::Pass, "pass"),
+    (Step::Commands, "commands"),
     (Step::NewPass, "newpass"),
 ];
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// NEWPASS was answered 200.
+    /// The change was answered 200.
     Changed,
     /// The server said no, in so many words, at this step.
-    Refused(Step),
-    /// The client left on purpose, without an answer to NEWPASS.
+    Refused(Step, Refusal),
+    /// The client left or stalled on purpose, without an answer to a change.
     Abandoned,
     /// No answer came in time.
     TimedOut(Step),
@@ -83,12 +87,22 @@ pub(crate) enum Ending {
     Nonsense(Step),
 }
 
-/// How long each step took, in nanoseconds, as far as the session came.
-pub(crate) type Times = [Option<u64>; STEPS.len()];
+/// When a step was begun and when it had succeeded, on the monotonic clock, in ns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Just before the first byte was sent.
+    pub(crate) begun: u64,
+    /// When the whole answer was there.
+    pub(crate) done: u64,
+}
+
+/// The steps of a session, as far as it came.
+pub(crate) type Spans = [Option<Span>; STEPS.len()];
 
 /// Why a step did not succeed.
+#[derive(Debug)]
 enum Trouble {
-    Refused,
+    Refused(Refusal),
     TimedOut,
     Broken,
     Nonsense,
@@ -97,7 +111,7 @@ enum Trouble {
 impl Trouble {
     fn at(self, step: Step) -> Ending {
         match self {
-            Self::Refused => Ending::Refused(step),
+            Self::Refused(why) => Ending::Refused(step, why),
             Self::TimedOut => Ending::TimedOut(step),
             Self::Broken => Ending::Broken(step),
             Self::Nonsense => Ending::Nonsense(step),
@@ -111,48 +125,46 @@ impl From<io::Error> for Trouble {
     }
 }
 
-/// Holds the session `call` describes. `intend` is called just before NEWPASS is sent; when it
-/// fails, nothing is sent.
-pub(crate) async fn hold(call: &Call<'_>, times: &mut Times, intend: impl FnOnce() -> io::Result<()>) -> Ending {
-    match converse(call, times, intend).await {
+/// Holds the session `call` describes. `intend` is called just before the change is sent; when it
+/// says no, nothing is sent.
+pub(crate) async fn hold(call: &Call<'_>, spans: &mut Spans, intend: impl FnOnce() -> bool) -> Ending {
+    match converse(call, spans, intend).await {
         Ok(ending) | Err(ending) => ending,
     }
 }
 
-async fn converse(
-    call: &Call<'_>,
-    times: &mut Times,
-    intend: impl FnOnce() -> io::Result<()>,
-) -> Result<Ending, Ending> {
-    let mut timer = Timer { times, since: clock::monotonic_ns() };
-    let connected = match timeout(call.patience, connect(call)).await {
-        Ok(connected) => connected.map_err(Trouble::from),
-        Err(_) => Err(Trouble::TimedOut),
-    };
-    let mut line = timer.done(Step::Connect, connected)?;
-    let greeted = line.hear(&[b"200"]).await;
-    timer.done(Step::Greeting, greeted)?;
+async fn converse(call: &Call<'_>, spans: &mut Spans, intend: impl FnOnce() -> bool) -> Result<Ending, Ending> {
     let profile = call.profile;
-    let answered = line.ask(profile.line("USER", profile.login(call.account)), &[b"200", b"300"]).await;
-    timer.done(Step::User, answered)?;
-    let answered = line.ask(profile.line("PASS", call.old), &[b"200"]).await;
-    timer.done(Step::Pass, answered)?;
-    if let Some(bad) = call.bad_first {
-        match line.ask(profile.line("NEWPASS", bad), &[b"200"]).await {
-            Err(Trouble::Refused) => {}
-            Ok(()) => return Err(Ending::Nonsense(Step::NewPass)),
-            Err(trouble) => return Err(trouble.at(Step::NewPass)),
+    let mut line = timed(spans, Step::Connect, connect(call)).await?;
+    let greeting = timed(spans, Step::Greeting, line.hear(&[b"200"])).await?;
+    let login = profile.login(call.account);
+    match challenge(&greeting) {
+        Some(challenge) if profile == Profile::Cli => {
+            let apop = profile.line("APOP", &format!("{login} {}", digest(challenge, call.old)));
+            timed(spans, Step::Pass, line.ask(apop, &[b"200"])).await?;
         }
-        timer.since = clock::monotonic_ns();
+        Some(_) | None => {
+            timed(spans, Step::User, line.ask(profile.line("USER", login), &[b"200", b"300"])).await?;
+            let pass = profile.line("PASS", call.old);
+            if profile == Profile::Stall {
+                line.stall(pass).await;
+                return Ok(Ending::Abandoned);
+            }
+            timed(spans, Step::Pass, line.ask(pass, &[b"200"])).await?;
+        }
     }
-    intend().map_err(|_| Ending::Broken(Step::Pass))?;
-    let new_pass = profile.line("NEWPASS", call.new);
+    if profile == Profile::Cli {
+        timed(spans, Step::Commands, line.command(profile)).await?;
+    }
+    if !intend() {
+        return Err(Ending::Broken(Step::Pass));
+    }
+    let change = profile.change(call.new);
     if profile == Profile::Abandon {
-        line.say(new_pass).await.map_err(|_| Ending::Broken(Step::NewPass))?;
+        line.say(change).await.map_err(|_| Ending::Broken(Step::NewPass))?;
         return Ok(Ending::Abandoned);
     }
-    let answered = line.ask(new_pass, &[b"200"]).await;
-    timer.done(Step::NewPass, answered)?;
+    timed(spans, Step::NewPass, line.ask(change, &[b"200"])).await?;
     if profile.says_quit() {
         // The password is changed, whatever becomes of the farewell.
         line.ask(profile.line("QUIT", ""), &[b"200"]).await.ok();
@@ -160,21 +172,26 @@ async fn converse(
     Ok(Ending::Changed)
 }
 
-/// Takes the time of each step.
-struct Timer<'a> {
-    times: &'a mut Times,
-    since: u64,
+/// Takes the time of `step`, which is `work`.
+async fn timed<T>(spans: &mut Spans, step: Step, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Ending> {
+    let begun = clock::monotonic_ns();
+    let result = work.await.map_err(|trouble| trouble.at(step))?;
+    spans[step as usize] = Some(Span { begun, done: clock::monotonic_ns() });
+    Ok(result)
 }
 
-impl Timer<'_> {
-    fn done<T>(&mut self, step: Step, result: Result<T, Trouble>) -> Result<T, Ending> {
-        let now = clock::monotonic_ns();
-        if result.is_ok() {
-            self.times[step as usize] = Some(now - self.since);
-        }
-        self.since = now;
-        result.map_err(|trouble| trouble.at(step))
-    }
+/// The challenge of a greeting that offers APOP: what stands in angle brackets, these included,
+/// with an `@` in it (RFC 1939, section 7).
+fn challenge(greeting: &[u8]) -> Option<&[u8]> {
+    let from = greeting.iter().position(|byte| *byte == b'<')?;
+    let to = greeting.iter().rposition(|byte| *byte == b'>')?;
+    greeting.get(from..=to).filter(|challenge| challenge.contains(&b'@'))
+}
+
+/// What APOP proves the password with: MD5 over the challenge and the password.
+fn digest(challenge: &[u8], password: &str) -> String {
+    let hash = Md5::new_with_prefix(challenge).chain_update(password).finalize();
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The connection, with the part of a line that has come.
@@ -188,7 +205,14 @@ struct Line {
 impl Line {
     async fn ask(&mut self, command: Vec<u8>, codes: &[&[u8; 3]]) -> Result<(), Trouble> {
         self.say(command).await?;
-        self.hear(codes).await
+        self.hear(codes).await.map(drop)
+    }
+
+    /// What administration libraries do between login and change: data is to come in the replies
+    /// from now on, and some is asked for.
+    async fn command(&mut self, profile: Profile) -> Result<(), Trouble> {
+        self.ask(profile.line("INLINE", ""), &[b"200"]).await?;
+        self.ask(profile.line("GETACCOUNTSETTINGS", "*"), &[b"201"]).await
     }
 
     async fn say(&mut self, command: Vec<u8>) -> Result<(), Trouble> {
@@ -202,8 +226,18 @@ impl Line {
         Ok(self.stream.write_all(command).await.0?)
     }
 
-    /// Waits for one reply.
-    async fn hear(&mut self, codes: &[&[u8; 3]]) -> Result<(), Trouble> {
+    /// Sends half of `command`, and holds the session until the server ends it or patience does.
+    async fn stall(&mut self, mut command: Vec<u8>) {
+        command.truncate(command.len() / 2);
+        let mut left = if self.say(command).await.is_ok() { Ok(()) } else { Err(Trouble::Broken) };
+        while left.is_ok() {
+            self.received.clear();
+            left = self.receive().await;
+        }
+    }
+
+    /// Waits for one reply and returns it.
+    async fn hear(&mut self, codes: &[&[u8; 3]]) -> Result<Vec<u8>, Trouble> {
         let length = loop {
             if let Some(length) = line_bytes(&self.received) {
                 break length;
@@ -211,33 +245,41 @@ impl Line {
             if self.received.len() > REPLY_BYTES_MAX {
                 return Err(Trouble::Nonsense);
             }
-            let Ok((count, chunk)) = timeout(self.patience, self.stream.read(Vec::with_capacity(512))).await else {
-                // The abandoned read ends when the connection does.
-                self.stream.shutdown(Shutdown::Both).ok();
-                return Err(Trouble::TimedOut);
-            };
-            if count? == 0 {
-                return Err(Trouble::Broken);
-            }
-            self.received.extend_from_slice(&chunk);
+            self.receive().await?;
         };
         let reply: Vec<u8> = self.received.drain(..length).collect();
-        let is_no = is_refusal(&reply);
-        match (is_reply(&reply, codes), is_no) {
-            (true, _) => Ok(()),
-            (false, true) => Err(Trouble::Refused),
-            (false, false) => Err(Trouble::Nonsense),
+        match refusal(&reply) {
+            Some(why) => Err(Trouble::Refused(why)),
+            None if is_reply(&reply, codes) => Ok(reply),
+            None => Err(Trouble::Nonsense),
         }
+    }
+
+    /// Waits for more bytes.
+    async fn receive(&mut self) -> Result<(), Trouble> {
+        let Ok((count, chunk)) = timeout(self.patience, self.stream.read(Vec::with_capacity(512))).await else {
+            // The abandoned read ends when the connection does.
+            self.stream.shutdown(Shutdown::Both).ok();
+            return Err(Trouble::TimedOut);
+        };
+        if count? == 0 {
+            return Err(Trouble::Broken);
+        }
+        self.received.extend_from_slice(&chunk);
+        Ok(())
     }
 }
 
 /// Connects. The ring has no operation that binds, so this one step goes by way of epoll.
-async fn connect(call: &Call<'_>) -> io::Result<Line> {
+async fn connect(call: &Call<'_>) -> Result<Line, Trouble> {
     let socket = if call.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if let Some(source) = call.source {
         socket.bind(SocketAddr::new(IpAddr::V4(source), 0))?;
     }
-    let stream = socket.connect(call.address).await?.into_std()?;
+    let Ok(connected) = timeout(call.patience, socket.connect(call.address)).await else {
+        return Err(Trouble::TimedOut);
+    };
+    let stream = connected?.into_std()?;
     // A ring operation on a non-blocking socket fails instead of waiting.
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
@@ -247,4 +289,111 @@ async fn connect(call: &Call<'_>) -> io::Result<Line> {
         patience: call.patience,
         drips: call.profile == Profile::Slow,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// A server that says `replies`, the first at once and each other after a line; then it ends
+    /// its side. Returns where it listens, and in the end what it was sent.
+    fn play(replies: &'static [&'static str]) -> (SocketAddr, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut heard = Vec::new();
+            for (count, reply) in replies.iter().enumerate() {
+                let lines = |heard: &[u8]| heard.iter().filter(|byte| **byte == b'\n').count();
+                while lines(&heard) < count {
+                    let mut byte = [0; 1];
+                    stream.read_exact(&mut byte).unwrap();
+                    heard.extend(byte);
+                }
+                stream.write_all(format!("{reply}\r\n").as_bytes()).unwrap();
+            }
+            stream.shutdown(Shutdown::Write).unwrap();
+            stream.read_to_end(&mut heard).ok();
+            String::from_utf8(heard).unwrap()
+        });
+        (address, server)
+    }
+
+    /// How a session with such a server ends, what it sends, and which steps succeed.
+    fn session(profile: Profile, replies: &'static [&'static str]) -> (Ending, String, Vec<Step>) {
+        let (address, server) = play(replies);
+        let mut spans = [None; STEPS.len()];
+        let ending = tokio_uring::start(async {
+            let (account, old, new) = ("tim@d.example", "tanstaaf", "new \"one\"");
+            let patience = Duration::from_secs(60);
+            let call = Call { address, source: None, profile, account, old, new, patience };
+            hold(&call, &mut spans, || true).await
+        });
+        let steps = STEPS.iter().filter(|(step, _)| spans[*step as usize].is_some()).map(|(step, _)| *step).collect();
+        (ending, server.join().unwrap(), steps)
+    }
+
+    const WHOLE: &[&str] = &["200 hello", "300 go on", "200 in", "200 changed", "200 bye"];
+
+    #[test]
+    fn each_client_says_what_it_says() {
+        for (profile, sent) in [
+            (Profile::Roundcube, "user tim@d.example\r\npass tanstaaf\r\nnewpass new \"one\"\r\n"),
+            (Profile::Snappymail, "USER tim@d.example\r\nPASS tanstaaf\r\nNEWPASS new \"one\"\r\nQUIT\r\n"),
+            (Profile::Eudora, "USER tim\r\nPASS tanstaaf\r\nNEWPASS new \"one\"\r\nQUIT\r\n"),
+            (Profile::Slow, "USER tim@d.example\r\nPASS tanstaaf\r\nNEWPASS new \"one\"\r\nQUIT\r\n"),
+        ] {
+            let replies = if profile.says_quit() { WHOLE } else { &WHOLE[..4] };
+            let (ending, heard, steps) = session(profile, replies);
+            assert_eq!((ending, heard.as_str()), (Ending::Changed, sent), "{profile:?}");
+            assert_eq!(steps, [Step::Connect, Step::Greeting, Step::User, Step::Pass, Step::NewPass]);
+        }
+    }
+
+    #[test]
+    fn one_leaves_after_newpass_and_another_stops_in_the_middle_of_pass() {
+        let (ending, heard, steps) = session(Profile::Abandon, &WHOLE[..3]);
+        assert_eq!(ending, Ending::Abandoned);
+        assert!(heard.ends_with("NEWPASS new \"one\"\r\n"), "{heard}");
+        assert_eq!(steps.last(), Some(&Step::Pass));
+        let (ending, heard, steps) = session(Profile::Stall, &WHOLE[..2]);
+        assert_eq!((ending, heard.as_str()), (Ending::Abandoned, "USER tim@d.example\r\nPASS ta"));
+        assert_eq!(steps.last(), Some(&Step::User));
+    }
+
+    /// The challenge and the digest are the example of RFC 1939, section 7.
+    #[test]
+    fn a_library_answers_a_challenge_and_else_sends_the_password() {
+        let rest = "INLINE\nGETACCOUNTSETTINGS *\nSETACCOUNTPASSWORD * PASSWORD \"new \\\"one\\\"\"\nQUIT\n";
+        let greeting = "200 d.example PWD Server ready <1896.697170952@dbc.mtview.ca.us>";
+        let (ending, heard, steps) =
+            session(Profile::Cli, vec![greeting, "200 in", "200 OK", "201 {}", "200 OK", "200 bye"].leak());
+        assert_eq!(ending, Ending::Changed);
+        assert_eq!(heard, format!("APOP tim@d.example c4c9334bac560ecc979e58001b3e22fb\n{rest}"));
+        assert_eq!(steps, [Step::Connect, Step::Greeting, Step::Pass, Step::Commands, Step::NewPass]);
+        let (ending, heard, _) =
+            session(Profile::Cli, &["200 ready", "300 pass", "200 in", "200 OK", "201 {}", "200 OK", "200 bye"]);
+        assert_eq!(ending, Ending::Changed);
+        assert_eq!(heard, format!("USER tim@d.example\nPASS tanstaaf\n{rest}"));
+    }
+
+    #[test]
+    fn a_session_ends_where_the_server_says_no_or_nothing_or_nonsense() {
+        for (replies, ending) in [
+            (&["501 too many connections - try again later"][..], Ending::Refused(Step::Greeting, Refusal::NotNow)),
+            (&["200 hello", "300 go on", "515 no"], Ending::Refused(Step::Pass, Refusal::Denied)),
+            (&["200 hello", "300 go on"], Ending::Broken(Step::Pass)),
+            (&["200 hello", "250-hm"], Ending::Nonsense(Step::User)),
+            (
+                &["200 hello", "300 go on", "200 in", "501 it may or may not be done"],
+                Ending::Refused(Step::NewPass, Refusal::Unknown),
+            ),
+        ] {
+            assert_eq!(session(Profile::Roundcube, replies).0, ending);
+        }
+    }
 }

@@ -11,13 +11,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::ledger::{self, Entry, Outcome};
-use super::population::Naming;
+use super::population::AccountOptions;
+use crate::progress::Progress;
 use crate::report::Report;
-use crate::target::{Access, Protocol, Talk, first_line_of_stdin};
+use crate::target::{Access, Protocol, Server, Talk};
 
 /// Replaced passwords that are tried, the newest first.
 const REPLACED_TRIED_MAX: usize = 3;
@@ -25,25 +27,21 @@ const REPLACED_TRIED_MAX: usize = 3;
 /// Refused passwords that are tried, the newest first.
 const REFUSED_TRIED_MAX: usize = 2;
 
+/// How often a busy server is asked again about a password, and how long it is left alone between.
+const ASKED_MAX: u32 = 120;
+const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
 /// What `verify` is asked to do.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The ledger that `run` has written
     ledger: PathBuf,
-    /// Where the server listens
-    #[arg(long)]
-    address: SocketAddr,
-    /// Accounts' names, as `run` was given them
-    #[arg(long, default_value = "u{}")]
-    users: String,
-    /// How many domains there are, as `run` was told
-    #[arg(long, default_value_t = 1)]
-    domains: u32,
-    /// Read the accounts' first password from the first line of standard input
-    #[arg(long, required = true)]
-    password_stdin: bool,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    naming: AccountOptions,
     /// Accounts that are checked at a time
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     clients: u16,
     /// Print one JSON object
     #[arg(long)]
@@ -113,11 +111,7 @@ impl History {
             }
             Ok(count)
         };
-        let mut right = accepted_of(&[self.current])? + accepted_of(&self.possible)?;
-        if right == 0 {
-            // A busy server refuses, too: what looks like a loss is asked about twice.
-            right = accepted_of(&[self.current])? + accepted_of(&self.possible)?;
-        }
+        let right = accepted_of(&[self.current])? + accepted_of(&self.possible)?;
         let replaced = accepted_of(&self.replaced[..self.replaced.len().min(REPLACED_TRIED_MAX)])?;
         let refused = accepted_of(&self.refused[..self.refused.len().min(REFUSED_TRIED_MAX)])?;
         Ok(match (right, replaced, refused) {
@@ -135,21 +129,27 @@ impl History {
 /// # Errors
 /// When the ledger cannot be read or the server does not let itself be asked.
 pub(crate) fn verify(options: &Options) -> io::Result<ExitCode> {
-    let password = first_line_of_stdin()?;
-    let naming = Naming { user: options.users.clone(), domains: options.domains, password };
+    let (address, naming) = (options.server.address()?, options.naming.naming()?);
     let mut by_account: BTreeMap<u32, Vec<Entry>> = BTreeMap::new();
     for entry in ledger::read(&options.ledger)? {
         by_account.entry(entry.account).or_default().push(entry);
     }
     let count = by_account.len();
-    let queue = Mutex::new(by_account.into_iter().collect::<VecDeque<_>>());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    if count == 0 {
+        return Err(io::Error::other(format!("{} holds nothing to check", options.ledger.display())));
+    }
+    let queue = Mutex::new((by_account.into_iter().collect::<VecDeque<_>>(), Progress::new()));
+    let next = || -> io::Result<_> {
+        let (left, progress) = &mut *queue.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.count((count - left.len()) as u64, count as u64, "accounts")?;
+        Ok(left.pop_front())
+    };
     let check = || -> io::Result<Vec<(u32, Finding)>> {
         let mut found = Vec::new();
-        while let Some((account, entries)) = next() {
+        while let Some((account, entries)) = next()? {
             let name = naming.account(account);
             let finding =
-                History::of(&entries).judge(|number| is_accepted(options.address, &name, &naming.password(number)))?;
+                History::of(&entries).judge(|number| is_accepted(address, &name, &naming.password(number)))?;
             found.extend(finding.map(|finding| (account, finding)));
         }
         Ok(found)
@@ -162,6 +162,7 @@ pub(crate) fn verify(options: &Options) -> io::Result<ExitCode> {
         }
         io::Result::Ok(found)
     })?;
+    queue.into_inner().unwrap_or_else(PoisonError::into_inner).1.end()?;
     let mut report = Report::default();
     report.count("accounts", count);
     for (kind, name) in FINDINGS {
@@ -174,12 +175,20 @@ pub(crate) fn verify(options: &Options) -> io::Result<ExitCode> {
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
-/// Whether the server lets `user` in with `password`.
+/// Whether the server lets `user` in with `password`. One that is busy is asked again.
 fn is_accepted(address: SocketAddr, user: &str, password: &str) -> io::Result<bool> {
-    match Talk::open(address, Protocol::Keyturn, None)?.try_log_in(user, password)? {
-        Access::Granted => Ok(true),
-        Access::Refused => Ok(false),
+    for _ in 0..ASKED_MAX {
+        let session = Talk::open(address, Protocol::Keyturn, None);
+        match session.and_then(|mut session| session.try_log_in(user, password)) {
+            Ok(Access::Granted) => return Ok(true),
+            Ok(Access::Denied) => return Ok(false),
+            Ok(Access::NotNow) => {}
+            Err(fault) if fault.kind() == io::ErrorKind::ResourceBusy => {}
+            Err(fault) => return Err(fault),
+        }
+        thread::park_timeout(ASKED_AGAIN_AFTER);
     }
+    Err(io::Error::other("the server is too busy to be asked; try with fewer --clients"))
 }
 
 #[cfg(test)]

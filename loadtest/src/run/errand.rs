@@ -1,0 +1,146 @@
+//! What one client is up to, and what the end of a session means for it.
+
+use std::net::Ipv4Addr;
+
+use super::crew::Plan;
+use super::population::{Lent, Naming};
+use super::profile::Profile;
+use super::random::Random;
+use super::session::{Ending, Step};
+use crate::wire::Refusal;
+
+/// A password that no sensible policy accepts.
+const TOO_SHORT: &str = "x";
+
+/// An old password that no account has.
+const WRONG: &str = "certainly not this one";
+
+/// What one client is up to.
+#[derive(Clone, Debug)]
+pub(crate) struct Errand {
+    /// Whose habits it has.
+    pub(crate) profile: Profile,
+    /// The address it comes from; `None`: whichever the system takes.
+    pub(crate) source: Option<Ipv4Addr>,
+    /// It gives a wrong old password.
+    pub(crate) is_wrong: bool,
+    /// It chooses a new password that is too short. Told so, it comes again with a better one, in
+    /// a new session, for web pages hold one for each time that their button is pressed.
+    pub(crate) is_too_short: bool,
+}
+
+/// What the end of a session means for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// It is through.
+    Over(End),
+    /// The server refused what it should have granted: overload, if it is in order.
+    Refused,
+    /// The server refused a new password that is too short, as it should.
+    Corrected,
+}
+
+/// How a client's errand ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The password is changed.
+    Changed,
+    /// The client was refused as often as it cared to try.
+    Refused,
+    /// The server refused a wrong old password, as it should.
+    Denied,
+    /// The client left on purpose.
+    Abandoned,
+    /// No answer came in time.
+    TimedOut,
+    /// The connection broke.
+    Broken,
+    /// The server answered what poppwd does not have, or granted what it should have refused.
+    Nonsense,
+    /// The server said that it does not know what became of the change.
+    Unknown,
+    /// There was no session: no free account, or too many sessions at a time.
+    Unstarted,
+}
+
+impl Errand {
+    /// Draws one.
+    pub(crate) fn draw(plan: &Plan, random: &mut Random) -> Self {
+        let is_wrong = random.happens(plan.wrong_share);
+        let is_too_short = random.happens(plan.bad_first_share);
+        let profile = plan.mix.draw(random);
+        Self { profile, source: source(plan, random), is_wrong, is_too_short: is_too_short && profile.stays() }
+    }
+
+    /// The account's name, the old password and the new one.
+    pub(crate) fn words(&self, naming: &Naming, lent: &Lent) -> (String, String, String) {
+        let old = if self.is_wrong { WRONG.to_owned() } else { naming.password(lent.password) };
+        let new = if self.is_too_short { TOO_SHORT.to_owned() } else { naming.password(lent.attempt) };
+        (naming.account(lent.index), old, new)
+    }
+
+    /// What it means for this client when its session ends so.
+    pub(crate) fn meaning(&self, ending: Ending) -> Meaning {
+        Meaning::Over(match ending {
+            Ending::Refused(Step::Pass, Refusal::Denied) if self.is_wrong => End::Denied,
+            Ending::Refused(Step::NewPass, Refusal::Denied) if self.is_too_short => return Meaning::Corrected,
+            Ending::Refused(Step::NewPass, Refusal::Unknown) => End::Unknown,
+            Ending::Refused(..) => return Meaning::Refused,
+            Ending::Changed if self.is_wrong || self.is_too_short => End::Nonsense,
+            Ending::Changed => End::Changed,
+            Ending::Abandoned => End::Abandoned,
+            Ending::TimedOut(_) => End::TimedOut,
+            Ending::Broken(_) => End::Broken,
+            Ending::Nonsense(_) => End::Nonsense,
+        })
+    }
+}
+
+/// One of the loopback addresses 127.1.0.1 and on, when the server is on one.
+fn source(plan: &Plan, random: &mut Random) -> Option<Ipv4Addr> {
+    let base = Ipv4Addr::new(127, 1, 0, 1).to_bits();
+    let number = (random.uniform() * f64::from(plan.sources)) as u32;
+    let has_choice = plan.sources > 0 && plan.address.is_ipv4() && plan.address.ip().is_loopback();
+    has_choice.then(|| Ipv4Addr::from_bits(base + number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_refusal_means_depends_on_what_was_asked_for() {
+        let pass = Ending::Refused(Step::Pass, Refusal::Denied);
+        let busy_pass = Ending::Refused(Step::Pass, Refusal::NotNow);
+        let new_pass = Ending::Refused(Step::NewPass, Refusal::Denied);
+        let unknown = Ending::Refused(Step::NewPass, Refusal::Unknown);
+        for (is_wrong, is_too_short, ending, meaning) in [
+            (false, false, Ending::Changed, Meaning::Over(End::Changed)),
+            (true, false, Ending::Changed, Meaning::Over(End::Nonsense)),
+            (false, true, Ending::Changed, Meaning::Over(End::Nonsense)),
+            (false, false, pass, Meaning::Refused),
+            (true, false, pass, Meaning::Over(End::Denied)),
+            (true, true, pass, Meaning::Over(End::Denied)),
+            (true, false, busy_pass, Meaning::Refused),
+            (false, true, new_pass, Meaning::Corrected),
+            (false, false, new_pass, Meaning::Refused),
+            (false, false, unknown, Meaning::Over(End::Unknown)),
+            (false, false, Ending::TimedOut(Step::User), Meaning::Over(End::TimedOut)),
+        ] {
+            let errand = Errand { profile: Profile::Roundcube, source: None, is_wrong, is_too_short };
+            assert_eq!(errand.meaning(ending), meaning, "{is_wrong} {is_too_short} {ending:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_wrong_and_short_on_purpose_only() {
+        let naming = Naming { user: "u{}@d".to_owned(), domains: 1, password: "secret".to_owned() };
+        let lent = Lent { index: 3, password: 1, attempt: 2 };
+        let words = |is_wrong, is_too_short| {
+            Errand { profile: Profile::Slow, source: None, is_wrong, is_too_short }.words(&naming, &lent)
+        };
+        assert_eq!(words(false, false), ("u3@d".to_owned(), "secret-1".to_owned(), "secret-2".to_owned()));
+        assert_eq!(words(true, false).1, WRONG);
+        assert_eq!(words(false, true).2, TOO_SHORT);
+    }
+}
