@@ -1,4 +1,4 @@
-//! Processor time of other processes.
+//! Processor time, as the scheduler counts it.
 
 use std::{fs, io};
 
@@ -20,6 +20,13 @@ pub(crate) fn process_ns(pid: u32) -> io::Result<u64> {
         sum += ran.ok_or_else(|| io::Error::other("schedstat without a number"))?;
     }
     Ok(sum)
+}
+
+/// Nanoseconds that this thread has been ready to run while others ran: the second field of
+/// `/proc/thread-self/schedstat`; 0 where the kernel keeps no scheduler statistics.
+pub(crate) fn thread_wait_ns() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').nth(1).and_then(|field| field.parse().ok()).unwrap_or(0)
 }
 
 /// Nanoseconds that all processors have been busy since the machine started, time stolen by a

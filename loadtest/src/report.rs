@@ -96,10 +96,15 @@ fn push_json_text(json: &mut String, text: &str) {
 }
 
 /// Says on standard error what went wrong, and with which exit code that ends the program.
-#[expect(clippy::print_stderr, reason = "the one place that speaks to standard error")]
 pub(crate) fn complain(fault: &dyn fmt::Display) -> ExitCode {
-    eprintln!("keyturn-loadtest: {fault}");
+    warn(fault);
     ExitCode::FAILURE
+}
+
+/// Says something on standard error.
+#[expect(clippy::print_stderr, reason = "the one place that speaks to standard error")]
+pub(crate) fn warn(what: impl fmt::Display) {
+    eprintln!("keyturn-loadtest: {what}");
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use crate::{clock, cpu};
 /// How long load runs before anything is counted.
 const WARM_UP: Duration = Duration::from_millis(400);
 
-/// From this share of a processor on, the generator may be what limits the result.
+/// From this share of the time on in which it ran or wanted to, the generator may be what limits
+/// the result.
 const SATURATED_FROM: f64 = 0.95;
 
 /// Latencies are kept from 1 ns to this many ns, with three digits.
@@ -34,6 +35,8 @@ pub(super) struct Meter {
 struct Reading {
     monotonic: u64,
     own_cpu: u64,
+    /// How long this thread has been ready to run while others ran.
+    own_wait: u64,
     /// Of the server's process and of the whole machine.
     server_cpu: Option<(u64, u64)>,
 }
@@ -44,7 +47,12 @@ impl Reading {
             Some(pid) => Some((cpu::process_ns(pid)?, cpu::machine_ns()?)),
             None => None,
         };
-        Ok(Self { monotonic: clock::monotonic_ns(), own_cpu: clock::own_cpu_ns(), server_cpu })
+        Ok(Self {
+            monotonic: clock::monotonic_ns(),
+            own_cpu: clock::own_cpu_ns(),
+            own_wait: cpu::thread_wait_ns(),
+            server_cpu,
+        })
     }
 }
 
@@ -86,11 +94,11 @@ impl Meter {
         }
     }
 
-    /// Adds the result to `report`.
+    /// Adds the result to `report`, and returns whether the generator itself was the bottleneck.
     ///
     /// # Errors
     /// When the window never closed.
-    pub(super) fn conclude(&self, report: &mut Report) -> io::Result<()> {
+    pub(super) fn conclude(&self, report: &mut Report) -> io::Result<bool> {
         let (Some(begin), Some(end)) = (self.begin, self.end) else {
             return Err(io::Error::other("the run ended before its measurement did"));
         };
@@ -101,7 +109,10 @@ impl Meter {
         report.real("ops_per_s", self.ops as f64 * 1e9 / window_ns);
         add_latency(report, ["p50_us", "p99_us", "p999_us", "max_us"], &self.latency);
         report.real("generator_cpu_share", own_share);
-        report.truth("saturated", own_share >= SATURATED_FROM);
+        let wait_share = (end.own_wait - begin.own_wait) as f64 / window_ns;
+        let is_saturated = is_saturated(own_share, wait_share);
+        report.real("generator_wait_share", wait_share);
+        report.truth("saturated", is_saturated);
         if let (Some(from), Some(to)) = (begin.server_cpu, end.server_cpu) {
             let server_ns = to.0.saturating_sub(from.0) as f64;
             let machine_ns = to.1.saturating_sub(from.1) as f64;
@@ -109,8 +120,14 @@ impl Meter {
             report.real("server_cpu_ns_per_op", server_ns / self.ops as f64);
             report.real("others_cpu_share", ((machine_ns - server_ns) / window_ns - own_share).max(0.0));
         }
-        Ok(())
+        Ok(is_saturated)
     }
+}
+
+/// Whether a generator that ran, and was kept from running, for these shares of the time had none
+/// left to wait for the server.
+fn is_saturated(ran: f64, waited: f64) -> bool {
+    ran + waited >= SATURATED_FROM
 }
 
 /// An empty histogram of latencies in nanoseconds.
@@ -132,6 +149,13 @@ fn whole_ns(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_generator_that_never_rests_is_the_bottleneck() {
+        assert!(!is_saturated(0.7, 0.1));
+        assert!(is_saturated(0.96, 0.0));
+        assert!(is_saturated(0.5, 0.47), "it shares its processor with somebody");
+    }
 
     #[test]
     fn only_what_happens_inside_the_window_counts() {

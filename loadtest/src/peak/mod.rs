@@ -14,14 +14,14 @@ mod script;
 mod stream;
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::report::Report;
-use crate::target::{Login, Protocol, Talk, first_line_of_stdin};
+use crate::report::{self, Report};
+use crate::target::{Login, Protocol, Server, Talk, first_line_of_stdin};
 use meter::Meter;
 use stream::Exchange;
 
@@ -30,9 +30,8 @@ use stream::Exchange;
 pub(crate) struct Options {
     /// What to do
     workload: Workload,
-    /// Where the server listens
-    #[arg(long)]
-    address: SocketAddr,
+    #[command(flatten)]
+    server: Server,
     /// What it speaks
     #[arg(long, value_enum, default_value_t = Protocol::Keyturn)]
     protocol: Protocol,
@@ -89,7 +88,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     raise_open_files()?;
     if options.workload == Workload::Idle {
         let count = options.connections as usize;
-        return idle::run(options.address, options.protocol, count, options.touch, options.json);
+        return idle::run(options.server.address()?, options.protocol, count, options.touch, options.json);
     }
     let login = options.login()?;
     let mut report = Report::default();
@@ -108,14 +107,18 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         Workload::Churn => {
             let cast = vec![script::shortest(options.protocol)];
             let mut meter = meter();
-            script::run(options.address, vec![cast; options.connections as usize], &mut meter)?;
+            script::run(options.server.address()?, vec![cast; options.connections as usize], &mut meter)?;
             meter
         }
         Workload::Changes => options.changes(login.as_ref(), meter)?,
         Workload::Idle => unreachable!("handled above: it measures nothing"),
     };
-    meter.conclude(&mut report)?;
-    report.print(options.json)
+    let is_saturated = meter.conclude(&mut report)?;
+    report.print(options.json)?;
+    if is_saturated {
+        report::warn("this generator was the bottleneck: ops_per_s is its own limit, not the server's");
+    }
+    Ok(())
 }
 
 impl Options {
@@ -132,7 +135,7 @@ impl Options {
         let mut reply = Vec::new();
         let mut sockets = Vec::new();
         for index in 0..self.connections as usize {
-            let mut talk = Talk::open(self.address, self.protocol, None)?;
+            let mut talk = Talk::open(self.server.address()?, self.protocol, None)?;
             if let Some(login) = login {
                 talk.log_in(&login.user(index), &login.password)?;
             }
@@ -175,7 +178,7 @@ impl Options {
             })
             .collect();
         let mut meter = meter();
-        script::run(self.address, casts, &mut meter)?;
+        script::run(self.server.address()?, casts, &mut meter)?;
         Ok(meter)
     }
 }
