@@ -16,10 +16,12 @@ use crate::model::{Argon2idCost, Dialect, DomainName};
 
 mod difference;
 mod fields;
+mod module;
 mod parse;
 mod print;
 
 pub use difference::Difference;
+pub use module::ModuleFault;
 
 /// The port a listener has when nothing else is said: CommuniGate Pro's own choice where port 106
 /// is taken, and one that needs no privilege.
@@ -84,6 +86,15 @@ pub struct Live {
     pub drain: Duration,
     /// Key `failures_max`: failed logins after which a session is closed, 1 to 100. Default 3.
     pub failures_max: u8,
+    /// Key `address_failures_max`: failed logins from one address within `address_failures_seconds`
+    /// after which it is blocked, 0 to 1000000. Default 0: none is, because a webmail's address
+    /// speaks for all of its users.
+    pub address_failures_max: u32,
+    /// Key `address_failures_seconds`: how long a failed login counts against its address, 1 to
+    /// 86400. Default 60.
+    pub address_failures: Duration,
+    /// Key `address_block_seconds`: how long an address is blocked, 1 to 86400. Default 600.
+    pub address_block: Duration,
     /// Key `failed_reply_delay_ms`: how long the reply to a failed login is held back, 0 to
     /// 60000. Default 1000.
     pub failed_reply_delay: Duration,
@@ -122,6 +133,9 @@ impl Default for Live {
             line: Duration::from_secs(30),
             drain: Duration::from_secs(10),
             failures_max: 3,
+            address_failures_max: 0,
+            address_failures: Duration::from_secs(60),
+            address_block: Duration::from_secs(600),
             failed_reply_delay: Duration::from_secs(1),
             password_bytes_min: 8,
             queue: Duration::from_secs(5),
@@ -309,6 +323,9 @@ mod tests {
         let over = |text| base.parse_over(text).unwrap().main_domain.to_string();
         assert_eq!(over(""), "example.com");
         assert_eq!(over("main_domain = \"example.org\""), "example.org");
+        let full =
+            Config::parse("shards = 3\nchannels = 7\n[argon2id]\nt = 3\n[[listener]]\naddress = \"[::1]:7\"").unwrap();
+        assert_eq!(full.parse_over(""), Ok(full.clone()));
     }
 
     #[test]
@@ -326,12 +343,16 @@ mod tests {
             (channels, connections_per_address) in (0..=1_000_000u32, 0..=1_000_000u32),
             (idle, login, line, drain) in (1..=86_400u64, 1..=86_400u64, 1..=86_400u64, 0..=3_600u64),
             (failures_max, delay_ms) in (1..=100u8, 0..=60_000u64),
+            (address_failures_max, address_failures, address_block) in (0..=1_000_000u32, 1..=86_400u64, 1..=86_400u64),
             password_bytes_min in 1..=1024usize,
             (queue, queue_length_max) in (1..=60u64, 1..=1_000_000usize),
             log_level in 0..=5u8,
         ) -> Live {
             Live {
-                channels, connections_per_address, failures_max, password_bytes_min, queue_length_max, log_level,
+                channels, connections_per_address, failures_max, address_failures_max, password_bytes_min, queue_length_max,
+                log_level,
+                address_failures: Duration::from_secs(address_failures),
+                address_block: Duration::from_secs(address_block),
                 idle: Duration::from_secs(idle),
                 login: Duration::from_secs(login),
                 line: Duration::from_secs(line),

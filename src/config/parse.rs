@@ -37,6 +37,7 @@ fn read<'i>(problems: &mut Problems<'i>, document: &DeTable<'i>, default: Config
     let mut fields = Fields::new(problems, "", Some(document), 0..0);
     let main_domain = fields.text("main_domain", DomainName::parse).unwrap_or(default.main_domain);
     let shards = fields.number_if_any::<u16>("shards", 1..=1024).and_then(|count| count.try_into().ok());
+    let shards = shards.or(default.shards);
     let live = read_live(&mut fields, default.live);
     let argon2id = read_cost(&mut fields.table("argon2id"), default.argon2id);
     let listeners = read_listeners(&mut fields).unwrap_or(default.listeners);
@@ -57,6 +58,13 @@ fn read_live(fields: &mut Fields<'_, '_, '_>, default: Live) -> Live {
         line: seconds(fields.number("line_seconds", 1..=86_400, default.line.as_secs())),
         drain: seconds(fields.number("drain_seconds", 0..=3_600, default.drain.as_secs())),
         failures_max: fields.number("failures_max", 1..=100, default.failures_max),
+        address_failures_max: fields.number("address_failures_max", 0..=1_000_000, default.address_failures_max),
+        address_failures: seconds(fields.number(
+            "address_failures_seconds",
+            1..=86_400,
+            default.address_failures.as_secs(),
+        )),
+        address_block: seconds(fields.number("address_block_seconds", 1..=86_400, default.address_block.as_secs())),
         failed_reply_delay: fields
             .number_if_any("failed_reply_delay_ms", 0..=60_000)
             .map_or(default.failed_reply_delay, Duration::from_millis),

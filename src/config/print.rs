@@ -19,6 +19,9 @@ impl fmt::Display for Config {
         writeln!(f, "line_seconds = {}", live.line.as_secs())?;
         writeln!(f, "drain_seconds = {}", live.drain.as_secs())?;
         writeln!(f, "failures_max = {}", live.failures_max)?;
+        writeln!(f, "address_failures_max = {}", live.address_failures_max)?;
+        writeln!(f, "address_failures_seconds = {}", live.address_failures.as_secs())?;
+        writeln!(f, "address_block_seconds = {}", live.address_block.as_secs())?;
         writeln!(f, "failed_reply_delay_ms = {}", live.failed_reply_delay.as_millis())?;
         writeln!(f, "password_length_min = {}", live.password_bytes_min)?;
         writeln!(f, "queue_seconds = {}", live.queue.as_secs())?;
