@@ -9,7 +9,7 @@ use keyturn::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX};
 use rustix::process::Signal;
 
 use crate::world::client::{Client, Heard, PATIENCE};
-use crate::world::program::Home;
+use crate::world::program::{Home, free_address};
 
 const FAST: &str = "failed_reply_delay_ms = 0\nlog_level = 5";
 
@@ -285,4 +285,100 @@ fn a_forbidden_ring_is_named_in_one_message_that_says_what_to_do() {
         assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
         assert!(printed(&output).contains("seccomp"), "{}", printed(&output));
     }
+}
+
+/// A session of the postmaster, whose password is this.
+fn postmaster(home: &Home, password: &str) -> Client {
+    let mut client = greeted(home);
+    client.ask("USER postmaster");
+    assert!(client.ask(&format!("PASS {password}")).starts_with("200 "));
+    assert!(client.ask("INLINE").starts_with("200 "));
+    client
+}
+
+/// A place whose postmaster has that password.
+fn administered(more: &str) -> (Home, &'static str) {
+    const PASSWORD: &str = "quiet stone 5";
+    let home = Home::new("communigate", more);
+    home.add_account("alice", "blue harbor 42");
+    let output = home.run(&["account", "passwd", "postmaster", "--password-stdin"], &format!("{PASSWORD}\n"));
+    assert!(output.status.success(), "{}", printed(&output));
+    (home, PASSWORD)
+}
+
+#[test]
+fn shutdown_over_the_wire_is_as_sigterm() {
+    let (home, password) = administered(FAST);
+    let mut program = home.serve();
+    let mut idle = greeted(&home);
+    let mut client = postmaster(&home, password);
+    assert_eq!(client.ask("SHUTDOWN"), "200 OK");
+    for client in [&mut client, &mut idle] {
+        assert_eq!(client.line(), "501 server is shutting down - try again later");
+        assert_eq!(client.hear(PATIENCE), Heard::Eof(Vec::new()));
+    }
+    assert_eq!(program.wait().code(), Some(0), "{}", program.said());
+    assert!(program.said().contains("an administrator stops the server"), "{}", program.said());
+}
+
+#[test]
+fn what_is_set_over_the_wire_goes_before_the_file_until_it_is_reset() {
+    let (home, password) = administered(&format!("{FAST}\nchannels = 50"));
+    let program = home.serve();
+    let mut client = postmaster(&home, password);
+    assert_eq!(client.ask("UPDATEMODULE PWD {LogLevel=1;Listener={MaxInputChannels=2;};}"), "200 OK");
+    let _held = greeted(&home);
+    let is_full = || Client::connect(home.address).line().starts_with("501 too many connections");
+    await_that("the limit", is_full);
+
+    // The file is read again, and changes nothing but what it alone says.
+    home.configure(&home.configuration("communigate", &format!("{FAST}\nchannels = 70\nfailures_max = 9")));
+    program.signal(Signal::HUP);
+    await_that("the file", || client.ask("GETMODULE PWD").contains("FailuresLimit=9;"));
+    assert!(client.ask("GETMODULE PWD").contains("MaxInputChannels=2;"));
+    assert!(is_full());
+    program.kill();
+
+    let program = home.serve();
+    let mut client = postmaster(&home, password);
+    let module = client.ask("GETMODULE PWD");
+    assert!(module.contains("MaxInputChannels=2;") && module.contains("LogLevel=1;"), "{module}");
+    let held = greeted(&home);
+    assert!(is_full());
+    // Whoever locks himself out has a way back.
+    assert_eq!(client.ask("SETDENIEDIPS 127.0.0.1"), "200 OK");
+    drop(held);
+    let mut denied = Client::connect(home.address);
+    assert_eq!(denied.hear(PATIENCE), Heard::Eof(Vec::new()));
+    program.kill();
+
+    let shown = printed(&home.run(&["settings", "show"], ""));
+    let module = "ModulePWD = {Listener={MaxInputChannels=2;};LogLevel=1;}";
+    assert_eq!(shown, format!("{module}\nDeniedIPs = 127.0.0.1\n"));
+    assert!(home.run(&["settings", "reset"], "").status.success());
+    assert_eq!(printed(&home.run(&["settings", "show"], "")), "nothing was set over the wire\n");
+    let _program = home.serve();
+    let module = postmaster(&home, password).ask("GETMODULE PWD");
+    assert!(module.contains("MaxInputChannels=70;") && module.contains("LogLevel=5;"), "{module}");
+}
+
+#[test]
+fn ports_set_over_the_wire_are_opened_at_the_next_start_unless_the_command_line_names_some() {
+    let (home, password) = administered(FAST);
+    let program = home.serve();
+    let (mut client, port) = (postmaster(&home, password), free_address().port());
+    let ports = format!("({{PortNumber={port};LocalAddress=127.0.0.1;}},{{PortNumber={};}})", home.address.port());
+    assert_eq!(
+        client.ask(&format!("UPDATEMODULE PWD {{Listener={{Ports={ports};}};}}")),
+        "200 saved - listener needs a restart"
+    );
+    program.kill();
+
+    let program = home.serve();
+    assert!(Client::connect(([127, 0, 0, 1], port).into()).line().starts_with("200 "));
+    program.kill();
+
+    let listen = home.address.to_string();
+    let _program = home.serve_with(&["--listen", &listen]);
+    assert!(Client::try_connect(([127, 0, 0, 1], port).into()).is_err());
 }

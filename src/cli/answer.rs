@@ -1,6 +1,7 @@
 use std::io::Write;
 
 use super::refusal::Refusal;
+use crate::control::Failed;
 use crate::notation::Value;
 
 /// Bytes of one answer. A longer one is refused: it would have to be held in memory.
@@ -36,6 +37,21 @@ impl Answer {
 
     pub(super) fn refused(refusal: Refusal) -> Self {
         Self(format!("{} {refusal}\r\n", refusal.code()).into_bytes())
+    }
+
+    /// What was committed is in force, but for what `restart` names.
+    #[must_use]
+    pub fn saved(restart: &[&str]) -> Self {
+        if restart.is_empty() {
+            return Self::done();
+        }
+        Self::remark(&format!("saved - {} needs a restart", restart.join(" and ")))
+    }
+
+    /// How an action went.
+    #[must_use]
+    pub fn of(outcome: Result<(), Failed>) -> Self {
+        outcome.map_or_else(|Failed(text)| Self::refused(Refusal::General(text)), |()| Self::done())
     }
 
     /// The work could not be queued; nothing was done.

@@ -4,6 +4,7 @@ use super::refusal::{Refusal, Stop};
 use super::right::{Actor, Target};
 use super::table::Row;
 use crate::auth::Credentials;
+use crate::control::{Action, Control};
 use crate::directory::{Account, Directory};
 use crate::model::{AccountName, DomainName, LoginName, Secret};
 use crate::notation::Value;
@@ -23,6 +24,8 @@ pub struct Scene<'a> {
     pub started_at: u64,
     /// Least length of a new password, in bytes.
     pub password_bytes_min: usize,
+    /// The running server.
+    pub control: &'a Control,
 }
 
 /// Work for a thread that hashes. Its result goes back into the errand, which is then run again.
@@ -55,6 +58,10 @@ pub(super) enum Deed {
     Say(String),
     /// Commit this; then it is done.
     Commit(Transaction),
+    /// Commit this and put it in force; then it is done.
+    Renew(Transaction),
+    /// Do this to the running server; then it is done.
+    Act(Action),
     /// Hash, then run the command again.
     Hash(Work),
 }

@@ -9,6 +9,9 @@ use super::refusal::{Refusal, Stop};
 use super::right::{Actor, Target};
 use super::table::{Found, Row, Status, find};
 use crate::auth::Credentials;
+use crate::control::Action;
+#[cfg(doc)]
+use crate::control::Control;
 use crate::model::Authenticated;
 use crate::proto::CommandLine;
 use crate::store::{ReadFault, Transaction};
@@ -30,7 +33,14 @@ pub enum Next {
     /// Tell the client this.
     Tell(Answer),
     /// Commit this; then tell the client that it is done.
-    Commit(Transaction),
+    Commit {
+        /// What to commit.
+        transaction: Transaction,
+        /// Whether to put it in force with [`Control::renew`] before the client is told.
+        renews: bool,
+    },
+    /// Do this to the running server; then tell the client how it went.
+    Do(Action),
     /// Do this work, then run the errand again.
     Hash(Work),
     /// Nothing: the caller's login is void, for the account is gone, or its password is another
@@ -92,7 +102,9 @@ impl Errand {
             Ok(Deed::Nothing) => Next::Tell(Answer::done()),
             Ok(Deed::Show(value)) => Next::Tell(Answer::data(&value, self.is_inline)),
             Ok(Deed::Say(text)) => Next::Tell(Answer::remark(&text)),
-            Ok(Deed::Commit(transaction)) => Next::Commit(transaction),
+            Ok(Deed::Commit(transaction)) => Next::Commit { transaction, renews: false },
+            Ok(Deed::Renew(transaction)) => Next::Commit { transaction, renews: true },
+            Ok(Deed::Act(action)) => Next::Do(action),
             Ok(Deed::Hash(work)) => Next::Hash(work),
             Err(Stop::Refused(refusal)) => Next::Tell(Answer::refused(refusal)),
             Err(Stop::Unreadable(fault)) => return Err(fault),

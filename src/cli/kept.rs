@@ -8,6 +8,7 @@ use super::table::Shape;
 use crate::directory::{DirectoryFault, Holder};
 use crate::model::{AccountName, NetworkList};
 use crate::notation::{Dictionary, Timestamp, Value};
+use crate::store::Transaction;
 
 type Done = Result<Deed, Stop>;
 
@@ -55,14 +56,21 @@ pub(super) fn show(call: &Call<'_>) -> Done {
 
 /// SETSERVERACCOUNTPREFS, SETNETWORK and so on
 pub(super) fn replace(call: &Call<'_>) -> Done {
-    let value = call.arguments.last().cloned().unwrap_or(Value::Null);
-    keep(call, |_| value)
+    Ok(Deed::Commit(replacement(call)?))
 }
 
-/// SETCLUSTERCLIENTIPS and so on: the argument must be a list of network addresses
+/// What to commit to keep what the command was given last.
+pub(super) fn replacement(call: &Call<'_>) -> Result<Transaction, Stop> {
+    let value = call.arguments.last().cloned().unwrap_or(Value::Null);
+    let (holder, place) = place(call)?;
+    Ok(call.directory().keep(&holder, place.name, |_| Ok::<_, DirectoryFault>(value))?)
+}
+
+/// SETCLIENTIPS, SETCLUSTERCLIENTIPS and so on: the argument must be a list of network addresses,
+/// which holds from now on
 pub(super) fn replace_addresses(call: &Call<'_>) -> Done {
     call.arguments.text("text").parse::<NetworkList>().map_err(Refusal::Networks)?;
-    replace(call)
+    Ok(Deed::Renew(replacement(call)?))
 }
 
 /// UPDATESERVERACCOUNTPREFS and so on; the value `default` removes what is under its key
@@ -186,7 +194,8 @@ fn keep(call: &Call<'_>, make: impl FnOnce(Option<Value>) -> Value) -> Done {
     Ok(Deed::Commit(call.directory().keep(&holder, place.name, make)?))
 }
 
-fn dictionary(value: Option<Value>) -> Dictionary {
+/// A value as the dictionary that it is.
+pub(super) fn dictionary(value: Option<Value>) -> Dictionary {
     if let Some(Value::Dictionary(dictionary)) = value { dictionary } else { Dictionary::new() }
 }
 

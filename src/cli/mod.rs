@@ -13,6 +13,7 @@
 //! and [`verb`] tells how much of a line a log may show.
 
 mod accounts;
+mod addresses;
 mod answer;
 mod arguments;
 mod call;
@@ -23,9 +24,12 @@ mod grammar;
 mod groups;
 mod handbook;
 mod kept;
+mod modules;
+mod monitor;
 mod objects;
 mod refusal;
 mod right;
+mod sessions;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -113,6 +113,14 @@ impl Row {
         self
     }
 
+    /// What it keeps has its full effect.
+    const fn in_full(mut self) -> Self {
+        if let Status::Partial(perform) = self.status {
+            self.status = Status::Full(perform);
+        }
+        self
+    }
+
     pub(super) fn name(&self) -> &'static str {
         self.name
     }

@@ -482,7 +482,8 @@ fn line(row: &Row, domain: &str) -> String {
                 _ if is_about => format!("someone@{domain}"),
                 _ if bare.ends_with("Dict") => "{}".to_owned(),
                 _ if bare.ends_with("Array") => "()".to_owned(),
-                "limit" | "seconds" | "level" => "1".to_owned(),
+                "limit" | "level" => "1".to_owned(),
+                "seconds" => "0".to_owned(),
                 _ if bare.starts_with(|first: char| first.is_ascii_uppercase()) => {
                     bare.split('|').next().unwrap().to_owned()
                 }
@@ -491,6 +492,9 @@ fn line(row: &Row, domain: &str) -> String {
             line = format!("{line} {argument}");
         }
         depth -= i32::from(word.ends_with(']'));
+    }
+    if row.arguments.contains("[DOMAIN domainName]") {
+        line = format!("{line} DOMAIN {domain}");
     }
     line
 }

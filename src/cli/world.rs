@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use super::answer::Answer;
 use super::call::{Scene, Work};
 use super::errand::{Errand, Next};
 use crate::auth::{Hasher, Recognizer};
+use crate::config::Config;
+use crate::control::Control;
 use crate::directory::Directory;
-use crate::model::{AccountName, Argon2idCost, Authenticated, DomainName, Secret};
+use crate::model::{AccountName, Argon2idCost, Authenticated, Clock, DomainName, Secret};
 use crate::notation::{Dictionary, Form, Value};
 use crate::proto::CommandLine;
 use crate::store::{Embedded, Outcome, Store, Transaction};
@@ -19,6 +22,7 @@ pub(super) const PASSWORD: &str = "blue harbor 42";
 pub(super) struct World {
     store: Arc<Embedded>,
     pub(super) directory: Directory,
+    pub(super) control: Control,
     hasher: Hasher,
 }
 
@@ -29,7 +33,8 @@ impl World {
         let directory = Directory::new(Arc::clone(&store) as Arc<dyn Store>, main_domain);
         let mut hasher = Hasher::new(Argon2idCost { m_kib: 32, t: 1, p: 1 }, Recognizer::new());
         let postmaster = hasher.make(&Secret::new(PASSWORD.as_bytes()).unwrap(), 1);
-        let world = Self { store, directory, hasher };
+        let config = Config { main_domain: directory.main_domain().clone(), ..Config::default() };
+        let world = Self { store, directory, control: Control::new(config, false, Clock::new()), hasher };
         world.commit(&world.directory.found(postmaster).unwrap());
         world
     }
@@ -85,15 +90,16 @@ impl World {
         let mut errand = Errand::new(CommandLine::new(line), true);
         loop {
             let directory = &self.directory;
-            let scene = Scene { directory, now: 1_000_000_000, started_at: 999_999_000, password_bytes_min: 8 };
+            let control = &self.control;
+            let scene =
+                Scene { directory, now: 1_000_000_000, started_at: 999_999_000, password_bytes_min: 8, control };
             match errand.run(proof, &scene).unwrap() {
-                Next::Tell(answer) => {
-                    let text = String::from_utf8(answer.into_bytes()).unwrap();
-                    return text.strip_suffix("\r\n").unwrap().to_owned();
-                }
-                Next::Commit(transaction) => {
+                Next::Tell(answer) => return line_of(answer),
+                Next::Do(action) => return line_of(Answer::of(self.control.carry_out(action))),
+                Next::Commit { transaction, renews } => {
                     if self.commit(&transaction) {
-                        return "200 OK".to_owned();
+                        let restart = if renews { self.control.renew(&self.directory).unwrap() } else { Vec::new() };
+                        return line_of(Answer::saved(&restart));
                     }
                 }
                 Next::Hash(Work::Make { secret, .. }) => errand.take_credentials(self.hasher.make(&secret, 2)),
@@ -118,6 +124,12 @@ impl World {
             assert_eq!(self.by(account, line), *answer, "{line}");
         }
     }
+}
+
+/// The only line of an answer, without its end.
+fn line_of(answer: Answer) -> String {
+    let text = String::from_utf8(answer.into_bytes()).unwrap();
+    text.strip_suffix("\r\n").unwrap().to_owned()
 }
 
 /// The dictionary in the answer `201 {...}`.

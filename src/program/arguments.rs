@@ -76,6 +76,14 @@ Examples:
   keyturn account passwd alice@example.com
   keyturn account passwd postmaster --generate";
 
+const SETTINGS_EXAMPLES: &str = "\
+What UPDATEMODULE PWD and the commands for lists of addresses have set is kept with the accounts and
+goes before the configuration file. Stop the server first.
+
+Examples:
+  keyturn settings show
+  keyturn settings reset";
+
 const CHECK_EXAMPLES: &str = "\
 Every problem is reported, each as FILE:LINE: KEY: what is wrong.
 
@@ -152,6 +160,13 @@ pub(crate) enum Command {
     Domain {
         #[command(subcommand)]
         action: DomainCommand,
+    },
+
+    /// Show or forget what administrators have set over the wire
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Settings {
+        #[command(subcommand)]
+        action: SettingsCommand,
     },
 
     /// Check the configuration file and say what it amounts to
@@ -273,6 +288,16 @@ pub(crate) enum DomainCommand {
         /// Its name
         name: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SettingsCommand {
+    /// Show what goes before the configuration file, and the lists of addresses
+    #[command(after_help = "Examples:\n  keyturn settings show")]
+    Show,
+    /// Forget it all: the way back for whoever has locked himself out
+    #[command(after_help = "Examples:\n  keyturn settings reset")]
+    Reset,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,6 +9,7 @@
 //! | `welcome.rs` | what the first start tells |
 //! | `account.rs` | accounts and domains, offline |
 //! | `password.rs` | new passwords, and ready hashes, from an operator |
+//! | `wire.rs` | what was set over the wire, offline |
 //! | `stats.rs` | how the passwords are kept |
 //! | `check.rs`, `doctor.rs`, `calibrate.rs`, `print.rs` | the commands of these names |
 //! | `output.rs`, `failure.rs` | what is printed, and how commands fail |
@@ -37,6 +38,7 @@ mod serve;
 mod settings;
 mod stats;
 mod welcome;
+mod wire;
 
 /// Does what the command line asks for.
 pub(crate) fn run() -> ExitCode {
@@ -68,6 +70,7 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
             output::write(account::account(&action, &data, &source(serve))?.as_bytes())
         }
         Some(Command::Domain { action }) => output::write(account::domain(&action, &data, &source(serve))?.as_bytes()),
+        Some(Command::Settings { action }) => output::write(wire::settings(&action, &data, &source(serve))?.as_bytes()),
         Some(Command::Check) => output::write(check::check(&source(serve))?.as_bytes()),
         Some(Command::Doctor) => {
             let (table, bad) = doctor::doctor(&data, &source(serve))?;

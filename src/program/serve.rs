@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyturn::auth::Recognizer;
 use keyturn::auth::argon2id::{Selection, selection};
-use keyturn::config::Config;
+use keyturn::control::{Control, News};
 use keyturn::model::Clock;
 use keyturn::service::{Service, ServiceSettings};
 use keyturn::shard::Server;
@@ -17,6 +17,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::raise;
 use tracing::event;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -51,18 +52,16 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
         event!(target: "SYSTEM", MAJOR, "{done}");
     }
     raise_open_files();
-    let config = &data.config;
-    let settings = ServiceSettings {
-        workers: thread::available_parallelism().map_or(1, usize::from),
-        cost: config.argon2id,
-        queue_time_max: config.live.queue,
-        queue_length_max: config.live.queue_length_max,
-        password_bytes_min: config.live.password_bytes_min,
-    };
-    tell_kernel(settings.workers);
-    let service = Service::start(data.directory.clone(), Arc::clone(&data.store), Recognizer::new(), settings);
     let clock = Clock::new();
-    let server = match Server::start(config, &service, &clock) {
+    let control = Arc::new(Control::new(data.config.clone(), !source.listen.is_empty(), clock.clone()));
+    let level = log.handle.clone();
+    control.observe(move |news| match news {
+        News::Settings(live) => level.set_level(live.log_level),
+        News::Stop => stop_as_by_signal(),
+    });
+    control.open(&data.directory)?;
+    let service = start_service(data, &control);
+    let server = match Server::start(&control, &service) {
         Ok(server) => server,
         Err(fault) => {
             service.stop();
@@ -70,10 +69,9 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
         }
     };
     tell(&[NotifyState::Ready]);
-    let mut in_force = config.clone();
     for signal in signals.forever() {
         match signal {
-            SIGHUP => reload(&mut in_force, source, &server, &service, log),
+            SIGHUP => reload(data, source, &control),
             SIGUSR1 => event!(target: "SYSTEM", MAJOR, "sessions={} {}", server.sessions(), service.snapshot()),
             _ => break,
         }
@@ -89,6 +87,34 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
     });
     event!(target: "SYSTEM", MAJOR, "keyturn has stopped");
     Ok(())
+}
+
+fn start_service(data: &Data, control: &Arc<Control>) -> Service {
+    let config = control.config();
+    let settings = ServiceSettings {
+        workers: thread::available_parallelism().map_or(1, usize::from),
+        cost: config.argon2id,
+        queue_time_max: config.live.queue,
+        queue_length_max: config.live.queue_length_max,
+        password_bytes_min: config.live.password_bytes_min,
+    };
+    tell_kernel(settings.workers);
+    let store = Arc::clone(&data.store);
+    let service = Service::start(data.directory.clone(), store, Recognizer::new(), settings, control);
+    let bounded = service.clone();
+    control.observe(move |news| {
+        if let News::Settings(live) = news {
+            bounded.apply(live.queue, live.queue_length_max, live.password_bytes_min);
+        }
+    });
+    service
+}
+
+/// Stops the server just as SIGTERM does.
+fn stop_as_by_signal() {
+    if let Err(fault) = raise(SIGTERM) {
+        event!(target: "SYSTEM", FAILURE, "the server cannot be stopped: {fault}");
+    }
 }
 
 /// Says what makes the hashes; a kernel that this processor could run and that makes wrong ones is
@@ -115,33 +141,16 @@ fn cut_short(signals: &mut Signals, log: &Log, clock: &Clock) {
 
 /// Reads the configuration again and puts in force what can be; a file with mistakes changes
 /// nothing.
-fn reload(in_force: &mut Config, source: &Source, server: &Server, service: &Service, log: &Log) {
+fn reload(data: &Data, source: &Source, control: &Control) {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
         Err(_) => tell(&[NotifyState::Reloading]),
     }
-    match source.load(Some(&in_force.main_domain)) {
-        Err(failure) => {
-            for problem in failure.text.lines() {
-                event!(target: "SYSTEM", FAILURE, "configuration not applied: {problem}");
-            }
-        }
-        Ok(new) => {
-            let difference = in_force.difference(&new);
-            if difference.is_empty() {
-                event!(target: "SYSTEM", MAJOR, "configuration read again: nothing has changed");
-            }
-            in_force.live = new.live;
-            let live = &in_force.live;
-            server.apply(live);
-            service.apply(live.queue, live.queue_length_max, live.password_bytes_min);
-            log.handle.set_level(live.log_level);
-            for change in &difference.live {
-                event!(target: "SYSTEM", MAJOR, "configuration applied: {change}");
-            }
-            for key in &difference.restart {
-                event!(target: "SYSTEM", MAJOR, "configuration not applied: {key} needs a restart");
-            }
+    let result =
+        source.load(Some(&data.config.main_domain)).and_then(|file| Ok(control.reload(file, &data.directory)?));
+    if let Err(failure) = result {
+        for problem in failure.text.lines() {
+            event!(target: "SYSTEM", FAILURE, "configuration not applied: {problem}");
         }
     }
     tell(&[NotifyState::Ready]);

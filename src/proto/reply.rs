@@ -13,6 +13,10 @@ pub enum Reply {
     TooManyChannels,
     /// The refusal of a connection beyond `connections_per_address`.
     TooManyFromAddress,
+    /// The refusal of a connection from a blacklisted address.
+    Blacklisted,
+    /// The refusal of a connection from an address that is blocked for a time.
+    Blocked,
     /// The name is taken down; whether it names anybody is not said.
     SendPass,
     /// The password was right.
@@ -64,6 +68,8 @@ pub enum Reply {
     /// The server is stopping.
     ShuttingDown,
 }
+
+const TOO_MANY_FROM_ADDRESS: &str = "too many connections from your address - close one and try again";
 
 /// The unit of times, after its number.
 const SECONDS: &str = " seconds";
@@ -164,9 +170,9 @@ impl Reply {
             Self::TimedOut(Timeout::Line) => failure(b"501 ", "command line not finished in time - closing"),
             Self::ShuttingDown => failure(b"501 ", "server is shutting down - try again later"),
             Self::TooManyChannels => failure(b"501 ", "too many connections - try again later"),
-            Self::TooManyFromAddress => {
-                failure(b"501 ", "too many connections from your address - close one and try again")
-            }
+            Self::TooManyFromAddress => failure(b"501 ", TOO_MANY_FROM_ADDRESS),
+            Self::Blacklisted => failure(b"501 ", "your address is blacklisted - ask the administrator"),
+            Self::Blocked => failure(b"501 ", "your address is blocked for a while - try again later"),
         }
     }
 

@@ -17,6 +17,7 @@ use std::thread::JoinHandle;
 
 use crate::auth::Hasher;
 use crate::cli::{self, Errand, Next, Scene, Work};
+use crate::control::Control;
 use crate::model::Authenticated;
 use crate::proto::{CommandLine, CommandOutcome};
 
@@ -106,6 +107,7 @@ pub(super) struct Reader {
     pub(super) accounts: Arc<Accounts>,
     pub(super) started_at: u64,
     pub(super) password_bytes_min: Arc<AtomicUsize>,
+    pub(super) control: Arc<Control>,
 }
 
 impl Reader {
@@ -116,9 +118,19 @@ impl Reader {
                 now: seconds_since_1970(),
                 started_at: self.started_at,
                 password_bytes_min: self.password_bytes_min.load(Ordering::Relaxed),
+                control: &self.control,
             };
             order.errand.run(&order.proof, &scene)
         })
+    }
+
+    /// Puts in force what a command has committed, and returns what its session is told.
+    pub(super) fn renew(&self) -> cli::Answer {
+        match self.accounts.read_with(|directory| self.control.renew(directory)) {
+            Ok(restart) => cli::Answer::saved(&restart),
+            // It is durable all the same, which is what 200 says.
+            Err(Unreadable) => cli::Answer::saved(&["what was changed"]),
+        }
     }
 }
 
@@ -137,8 +149,12 @@ impl Routes {
             Err(Unreadable) => order.conclude(cli::Answer::fault(), false, &self.counters),
             Ok(Next::Tell(answer)) => order.conclude(answer, false, &self.counters),
             Ok(Next::Expired) => order.expire(&self.counters),
-            Ok(Next::Commit(transaction)) => {
-                let entry = Entry::Order(OrderChange::new(order, transaction));
+            Ok(Next::Do(action)) => {
+                let answer = cli::Answer::of(self.reader.control.carry_out(action));
+                order.conclude(answer, false, &self.counters);
+            }
+            Ok(Next::Commit { transaction, renews }) => {
+                let entry = Entry::Order(OrderChange::new(order, transaction, renews));
                 assert!(self.changes.send(entry).is_ok(), "the committer outlives whoever hands it changes");
             }
             Ok(Next::Hash(work)) => {

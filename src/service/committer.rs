@@ -61,12 +61,14 @@ impl Change {
 pub(super) struct OrderChange {
     order: Box<Order>,
     transaction: Transaction,
+    /// Whether it is to be put in force once it is durable.
+    renews: bool,
     attempts: u8,
 }
 
 impl OrderChange {
-    pub(super) fn new(order: Order, transaction: Transaction) -> Self {
-        Self { order: Box::new(order), transaction, attempts: 1 }
+    pub(super) fn new(order: Order, transaction: Transaction, renews: bool) -> Self {
+        Self { order: Box::new(order), transaction, renews, attempts: 1 }
     }
 }
 
@@ -164,7 +166,8 @@ impl Committer {
             }
             (Entry::Change(change), Outcome::Conflict) => return self.try_again(change).map(Entry::Change),
             (Entry::Order(change), Outcome::Committed(_)) => {
-                change.order.conclude(cli::Answer::done(), true, &self.counters);
+                let answer = if change.renews { self.reader.renew() } else { cli::Answer::done() };
+                change.order.conclude(answer, true, &self.counters);
             }
             (Entry::Order(change), Outcome::Conflict) => return self.run_again(change).map(Entry::Order),
             (Entry::Upgrade(_), Outcome::Committed(_)) => self.counters.add(Count::Upgraded, 1),
@@ -198,7 +201,7 @@ impl Committer {
     /// should it need another hash, the client is told to send it again.
     fn run_again(&self, mut change: OrderChange) -> Option<OrderChange> {
         let answer = match self.reader.run(&change.order) {
-            Ok(Next::Commit(transaction)) if change.attempts < ATTEMPTS_MAX => {
+            Ok(Next::Commit { transaction, .. }) if change.attempts < ATTEMPTS_MAX => {
                 change.attempts += 1;
                 change.transaction = transaction;
                 return Some(change);
@@ -207,7 +210,7 @@ impl Committer {
                 change.order.expire(&self.counters);
                 return None;
             }
-            Ok(Next::Commit(_) | Next::Hash(_)) => cli::Answer::busy(),
+            Ok(Next::Commit { .. } | Next::Hash(_) | Next::Do(_)) => cli::Answer::busy(),
             Ok(Next::Tell(answer)) => answer,
             Err(Unreadable) => cli::Answer::fault(),
         };
@@ -252,8 +255,12 @@ mod tests {
         drop(sender);
         let accounts = Arc::new(Accounts::new(world.directory.clone()));
         let store = Arc::clone(&world.store) as Arc<dyn Store>;
-        let reader =
-            Arc::new(Reader { accounts: Arc::clone(&accounts), started_at: 0, password_bytes_min: Arc::default() });
+        let reader = Arc::new(Reader {
+            accounts: Arc::clone(&accounts),
+            started_at: 0,
+            password_bytes_min: Arc::default(),
+            control: world.control(),
+        });
         Committer { store, accounts, counters: Arc::default(), changes: receiver, reader }.run();
         let outcome = |(_, answer)| match answer {
             Answer::Changed(outcome) => outcome,

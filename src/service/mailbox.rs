@@ -28,13 +28,23 @@ const AWAKE: u8 = 0;
 const ASLEEP: u8 = 1;
 const MAIL: u8 = 2;
 
+/// What a mailbox holds for a session.
+#[derive(Debug)]
+pub enum Letter {
+    /// The answer to its request.
+    Answer(Answer),
+    /// An administrator wants it to end.
+    End,
+}
+
 /// The answers waiting for one shard. Producers wake the shard only when it has announced that
 /// it is about to sleep.
 ///
-/// Bounded by the sessions of the shard: each has at most one request under way.
+/// Bounded by the sessions of the shard, of which each has at most one request under way, and by
+/// the sessions that administrators end between two turns of it.
 pub struct Mailbox {
     standing: AtomicU8,
-    answers: Mutex<Vec<(u64, Answer)>>,
+    letters: Mutex<Vec<(u64, Letter)>>,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -42,7 +52,7 @@ impl Mailbox {
     /// `wake` must end the shard's wait; it is called from any thread.
     #[must_use]
     pub fn new(wake: Box<dyn Fn() + Send + Sync>) -> Self {
-        Self { standing: AtomicU8::new(AWAKE), answers: Mutex::default(), wake }
+        Self { standing: AtomicU8::new(AWAKE), letters: Mutex::default(), wake }
     }
 
     /// Called by the shard just before it sleeps. False: there is mail, do not sleep.
@@ -54,20 +64,29 @@ impl Mailbox {
         self.standing.compare_exchange(AWAKE, ASLEEP, Ordering::SeqCst, Ordering::SeqCst) != Err(MAIL)
     }
 
-    /// Called by the shard when it is awake again: swaps the waiting answers into `into`, which
+    /// Called by the shard when it is awake again: swaps what waits into `into`, which
     /// must be empty. Each comes with [`super::Ticket::session`].
     ///
     /// Costs one load when the shard has not parked and nothing came.
-    pub fn take(&self, into: &mut Vec<(u64, Answer)>) {
+    pub fn take(&self, into: &mut Vec<(u64, Letter)>) {
         debug_assert!(into.is_empty(), "answers would be lost among the waiting ones");
         if self.standing.load(Ordering::SeqCst) != AWAKE && self.standing.swap(AWAKE, Ordering::SeqCst) == MAIL {
-            mem::swap(&mut *lock(&self.answers), into);
+            mem::swap(&mut *lock(&self.letters), into);
         }
     }
 
     /// Called by the pool and the committer.
     pub(super) fn post(&self, session: u64, answer: Answer) {
-        lock(&self.answers).push((session, answer));
+        self.put(session, Letter::Answer(answer));
+    }
+
+    /// Tells a session to end. Called from any thread.
+    pub fn end(&self, session: u64) {
+        self.put(session, Letter::End);
+    }
+
+    fn put(&self, session: u64, letter: Letter) {
+        lock(&self.letters).push((session, letter));
         if self.standing.swap(MAIL, Ordering::SeqCst) == ASLEEP {
             (self.wake)();
         }

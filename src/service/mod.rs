@@ -48,6 +48,7 @@ use std::time::Duration;
 
 use crate::auth::policy::check_new_password;
 use crate::auth::{Hasher, Recognizer};
+use crate::control::Control;
 use crate::directory::Directory;
 use crate::model::{Argon2idCost, Authenticated, Clock, DomainName, LoginName, Secret};
 use crate::proto::{ChangeOutcome, CommandLine, CommandOutcome, Verdict};
@@ -64,7 +65,7 @@ use self::queue::{Job, Queue};
 
 pub use self::commands::Order;
 pub use self::counters::{Count, Snapshot};
-pub use self::mailbox::Mailbox;
+pub use self::mailbox::{Letter, Mailbox};
 
 /// Nanoseconds that a hash takes for each KiB it writes, on ordinary machines; where no job has
 /// been measured yet.
@@ -176,7 +177,8 @@ struct Inner {
 }
 
 impl Service {
-    /// Starts the workers (nice 19) and the committer.
+    /// Starts the workers (nice 19) and the committer. Commands steer `control`, which is told what
+    /// is counted here.
     ///
     /// # Panics
     /// When the system has no thread left.
@@ -186,6 +188,7 @@ impl Service {
         store: Arc<dyn Store>,
         recognizer: Recognizer,
         settings: ServiceSettings,
+        control: &Arc<Control>,
     ) -> Self {
         assert!(settings.workers > 0, "somebody must hash");
         let counters = Arc::new(Counters::default());
@@ -204,6 +207,7 @@ impl Service {
             accounts: Arc::clone(&accounts),
             started_at: seconds_since_1970(),
             password_bytes_min: Arc::clone(&password_bytes_min),
+            control: Arc::clone(control),
         });
         let (sender, changes) = mpsc::sync_channel(CHANGES_WAITING_MAX);
         let routes = Routes { reader: Arc::clone(&reader), counters: Arc::clone(&counters), changes: sender };
@@ -217,6 +221,11 @@ impl Service {
                 Worker { queue, accounts, counters, routes, clock, hasher }.run();
             }));
         }
+        let (counted, waiting) = (Arc::clone(&counters), Arc::clone(&queue));
+        control.statistics.count_by(move || {
+            let snapshot = waiting.snapshot(&counted);
+            Count::ALL.map(|count| (count.as_str(), snapshot.of(count))).into()
+        });
         let clerks = Clerks::start(&routes, &queue, settings.queue_length_max);
         let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader };
         threads.push(spawn("commit", || committer.run()));
@@ -263,10 +272,7 @@ impl Service {
     /// What was done so far.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let (waiting, job) = self.inner.queue.load();
-        self.inner.counters.set(Count::Waiting, waiting as u64);
-        self.inner.counters.set(Count::JobUs, u64::try_from(job.as_micros()).unwrap_or(u64::MAX));
-        self.inner.counters.snapshot()
+        self.inner.queue.snapshot(&self.inner.counters)
     }
 
     /// Finishes what is queued, then ends the threads. Whatever is submitted afterwards through

@@ -8,7 +8,7 @@ use crate::proto::{ChangeOutcome, Verdict};
 
 use super::admission::{Admission, Admitted, Bounds, Pass, Patient, Reason, TurnedAway};
 use super::commands::Order;
-use super::counters::{Count, Counters};
+use super::counters::{Count, Counters, Snapshot};
 use super::origin::Origins;
 use super::upgrades::{Upgrade, Upgrades};
 use super::{Answer, RETRY_AFTER_S, Request, Ticket, lock};
@@ -171,10 +171,14 @@ impl Queue {
         lock(&self.state).admission.set_bounds(wait_max, length_max);
     }
 
-    /// How many jobs wait, and how long one takes.
-    pub(super) fn load(&self) -> (usize, Duration) {
+    /// What `counters` have counted, with how many jobs wait and how long one takes.
+    pub(super) fn snapshot(&self, counters: &Counters) -> Snapshot {
         let state = lock(&self.state);
-        (state.admission.len(), state.admission.job_time())
+        let (waiting, job) = (state.admission.len(), state.admission.job_time());
+        drop(state);
+        counters.set(Count::Waiting, waiting as u64);
+        counters.set(Count::JobUs, u64::try_from(job.as_micros()).unwrap_or(u64::MAX));
+        counters.snapshot()
     }
 
     /// Takes no more jobs; the workers end when the waiting ones are done.

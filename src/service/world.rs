@@ -7,10 +7,12 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use super::{Answer, Count, Mailbox, Request, Service, ServiceSettings, Ticket, lock};
+use super::{Answer, Count, Letter, Mailbox, Request, Service, ServiceSettings, Ticket, lock};
 use crate::auth::{Credentials, Hasher, Recognizer, legacy};
+use crate::config::Config;
+use crate::control::Control;
 use crate::directory::{Account, Directory};
-use crate::model::{AccountName, Argon2idCost, Authenticated, DomainName, LoginName, Secret};
+use crate::model::{AccountName, Argon2idCost, Authenticated, Clock, DomainName, LoginName, Secret};
 use crate::proto::Verdict;
 use crate::store::{CommitFault, Embedded, Outcome, ReadFault, Store, Transaction, Versioned, Write};
 
@@ -122,7 +124,12 @@ impl World {
 
     pub(super) fn start(&self, settings: ServiceSettings) -> Service {
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
-        Service::start(self.directory.clone(), store, self.recognizer.clone(), settings)
+        Service::start(self.directory.clone(), store, self.recognizer.clone(), settings, &self.control())
+    }
+
+    /// What the server would share.
+    pub(super) fn control(&self) -> Arc<Control> {
+        Arc::new(Control::new(Config::default(), false, Clock::new()))
     }
 
     pub(super) fn commit(&self, transaction: &Transaction) {
@@ -181,7 +188,10 @@ impl World {
                 self.bell.recv_timeout(PATIENCE).expect("an answer");
             }
             self.mailbox.take(&mut some);
-            all.append(&mut some);
+            all.extend(some.drain(..).map(|(session, letter)| match letter {
+                Letter::Answer(answer) => (session, answer),
+                Letter::End => panic!("session {session} is to end"),
+            }));
         }
         all.sort_by_key(|(session, _)| *session);
         all
@@ -214,7 +224,7 @@ pub(super) fn verification(login: &str, password: &str) -> Request {
 
 /// Waits until `count` has reached `value`.
 pub(super) fn wait_until(service: &Service, count: Count, value: u64) {
-    let clock = crate::model::Clock::new();
+    let clock = Clock::new();
     while service.snapshot().of(count) < value {
         assert!(clock.now().since(crate::model::Tick(0)) < PATIENCE, "{count:?} stays below {value}");
         std::thread::yield_now();

@@ -3,16 +3,18 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::net::{Shutdown, shutdown};
+use tracing::event;
 
-use super::channels::Channel;
 use super::desk::Desk;
 use super::dialogue::Dialogue;
 use crate::config::Live;
+use crate::control::Channel;
 use crate::model::Tick;
 use crate::model::limits::{COMMAND_LINE_BYTES_MAX, LINE_BYTES_MAX, LINES_PER_TURN_MAX, REPLY_BYTES_MAX};
 use crate::proto::{Awaits, Closing, Event, Framed, Inbox, Timeout};
 use crate::ring::{Incoming, Key, OutId, Outgoing, RECEIVE_BUFFERS, Ring};
 use crate::service::Answer;
+use crate::syslog::MAJOR;
 
 /// Room for the reply to a line, for the one to its answer, and for a parting line.
 const ROOM_FOR_A_LINE: usize = 3 * REPLY_BYTES_MAX;
@@ -133,6 +135,8 @@ pub(super) struct Connection {
     is_waiting_its_turn: bool,
     /// Has sent faster than it was served.
     is_flooding: bool,
+    /// An administrator has ended the session: it closes when what is under way has been answered.
+    is_unwanted: bool,
 }
 
 /// What the shard must do for a connection after it has moved.
@@ -167,6 +171,7 @@ impl Connection {
             lines_in_turn: 0,
             is_waiting_its_turn: false,
             is_flooding: false,
+            is_unwanted: false,
         }
     }
 
@@ -282,12 +287,26 @@ impl Connection {
     /// The service has answered.
     pub(super) fn answer(&mut self, answer: Answer, desk: &mut Desk) -> After {
         if self.phase != Phase::Open {
-            self.dialogue.answer_nobody(answer);
+            self.dialogue.answer_nobody(self.key, answer, desk);
             return After::Rest;
         }
         self.active = desk.now;
         self.dialogue.answer(self.key, answer, desk);
+        if self.is_unwanted {
+            self.dialogue.closing = Some(Closing::Prompt);
+        }
         self.take_in(&[], desk)
+    }
+
+    /// An administrator wants the session to end. What is under way is answered first.
+    pub(super) fn end_when_answered(&mut self) -> After {
+        let (session, peer) = self.dialogue.name();
+        event!(target: "PWD", MAJOR, session, %peer, "ended by an administrator");
+        self.is_unwanted = true;
+        if !self.dialogue.is_owed() {
+            self.dialogue.closing = Some(Closing::Prompt);
+        }
+        After::Rest
     }
 
     /// The connection is broken, or must end without another word.
@@ -334,8 +353,9 @@ impl Connection {
     }
 
     /// The close has completed. Returns the channel to release.
-    pub(super) fn closed(&mut self) -> Option<Channel> {
+    pub(super) fn closed(&mut self, desk: &Desk) -> Option<Channel> {
         self.phase = Phase::Closed;
+        self.dialogue.leave(desk);
         self.channel.take()
     }
 

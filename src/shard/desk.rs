@@ -1,14 +1,18 @@
+use std::fmt;
 use std::sync::Arc;
 
 use crate::config::{Listener, Live};
+use crate::control::{Control, End};
 use crate::model::{DomainName, Tick};
 use crate::proto::{Effects, Rules, greeting};
 use crate::service::{Mailbox, Service};
 
 /// What the shard lends each of its connections while they move: settings, the service, and
 /// buffers that would otherwise be allocated each time.
-#[derive(Debug)]
 pub(super) struct Desk {
+    pub control: Arc<Control>,
+    /// Lets a session of this shard end.
+    pub end: End,
     pub live: Arc<Live>,
     pub listeners: Vec<House>,
     pub service: Service,
@@ -24,6 +28,13 @@ pub(super) struct Desk {
     pub effects: Effects,
     /// The replies of the connection being moved; empty between two of them.
     pub replies: Vec<u8>,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { live, service, replies, .. } = self;
+        f.debug_struct("Desk").field("live", live).field("service", service).field("replies", replies).finish()
+    }
 }
 
 /// What a listener lays down for the sessions that come through it.

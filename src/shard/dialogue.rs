@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,8 +7,9 @@ use tracing::{enabled, event};
 
 use super::desk::Desk;
 use crate::cli;
+use crate::control::Login;
 use crate::model::limits::{COMMAND_LINE_BYTES_MAX, LINE_BYTES_MAX};
-use crate::model::{Dialect, Tick};
+use crate::model::{AccountName, Dialect, Tick};
 use crate::proto::{
     Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, Reply, Session, Verdict, redacted,
 };
@@ -25,6 +27,10 @@ pub(super) struct Dialogue {
     peer: SocketAddr,
     /// Which of the desk's listeners it came through.
     listener: usize,
+    /// What is said and heard is logged at every level.
+    is_debugged: bool,
+    /// Whether it is among the sessions that have logged in.
+    is_listed: bool,
     /// Who is being logged in or changed, for the log.
     subject: Option<Box<str>>,
     /// Which command is being carried out, for the log.
@@ -38,12 +44,14 @@ pub(super) struct Dialogue {
 }
 
 impl Dialogue {
-    pub(super) fn new(number: u64, peer: SocketAddr, listener: usize) -> Self {
+    pub(super) fn new(number: u64, peer: SocketAddr, listener: usize, is_debugged: bool) -> Self {
         Self {
             session: Session::new(),
             number,
             peer,
             listener,
+            is_debugged,
+            is_listed: false,
             subject: None,
             verb: None,
             owed: None,
@@ -83,13 +91,13 @@ impl Dialogue {
     #[inline]
     pub(super) fn step(&mut self, key: Key, event: Event<'_>, desk: &mut Desk) {
         if let Event::Line(line) = event
-            && enabled!(target: "PWD", ALL_INFO)
+            && self.is_text_logged()
         {
             let shown = match cli::verb(line) {
                 Some(verb) if self.is_authenticated() => verb.name.to_owned(),
                 _ => redacted(line),
             };
-            event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-inp: {shown}");
+            self.log_text(format_args!("s-inp: {shown}"));
         }
         if let Event::Line(line) = event
             && let Some(reply) = self.session.answer_at_once(line)
@@ -100,7 +108,7 @@ impl Dialogue {
         let mut effects = std::mem::take(&mut desk.effects);
         self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
         while let Some(answer) = self.carry_out_all(key, &mut effects, desk) {
-            let event = self.receive_answer(answer);
+            let event = self.receive_answer(key, answer, desk);
             self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
         }
         desk.effects = effects;
@@ -124,12 +132,49 @@ impl Dialogue {
 
     /// Feeds the service's answer to the session.
     pub(super) fn answer(&mut self, key: Key, answer: Answer, desk: &mut Desk) {
-        let event = self.receive_answer(answer);
+        let event = self.receive_answer(key, answer, desk);
         self.step(key, event, desk);
+        if !self.is_authenticated() {
+            self.leave(desk);
+        }
+    }
+
+    /// The session has logged in to `account`: administrators find it from now on.
+    fn enter(&mut self, key: Key, account: &AccountName, desk: &Desk) {
+        self.is_listed = true;
+        desk.control.logins.enter(Login {
+            number: self.number,
+            account: account.clone(),
+            peer: self.peer,
+            since: desk.now,
+            key: key.to_bits(),
+            end: Arc::clone(&desk.end),
+        });
+    }
+
+    /// The session is logged in no longer.
+    pub(super) fn leave(&mut self, desk: &Desk) {
+        if std::mem::take(&mut self.is_listed) {
+            desk.control.logins.leave(self.number);
+        }
+    }
+
+    /// Whether what is said and heard is logged.
+    fn is_text_logged(&self) -> bool {
+        self.is_debugged || enabled!(target: "PWD", ALL_INFO)
+    }
+
+    fn log_text(&self, text: fmt::Arguments<'_>) {
+        let Self { number: session, peer, .. } = *self;
+        if self.is_debugged {
+            event!(target: "PWD", MAJOR, session, %peer, "{text}");
+        } else {
+            event!(target: "PWD", ALL_INFO, session, %peer, "{text}");
+        }
     }
 
     /// The answer came after the client was gone: only the log hears of it.
-    pub(super) fn answer_nobody(&mut self, answer: Answer) {
+    pub(super) fn answer_nobody(&mut self, key: Key, answer: Answer, desk: &Desk) {
         let Self { number: session, peer, .. } = *self;
         let is_dropped =
             matches!(answer, Answer::Verified(Verdict::Busy { .. }) | Answer::Changed(ChangeOutcome::Busy { .. }));
@@ -138,7 +183,8 @@ impl Dialogue {
             let subject = self.subject.take().unwrap_or_default();
             event!(target: "PWD", MAJOR, session, %peer, "'{subject}' given up before any work: the client has hung up");
         } else {
-            drop(self.receive_answer(answer));
+            drop(self.receive_answer(key, answer, desk));
+            self.leave(desk);
             event!(target: "PWD", PROBLEM, session, %peer, "reply not delivered: the client has hung up");
         }
     }
@@ -146,9 +192,8 @@ impl Dialogue {
     fn print(&self, reply: &Reply, desk: &mut Desk) {
         let start = desk.replies.len();
         reply.print(&desk.listeners[self.listener].rules, &mut desk.replies);
-        if enabled!(target: "PWD", ALL_INFO) {
-            let line = desk.replies[start..].trim_ascii_end().escape_ascii();
-            event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-out: {line}");
+        if self.is_text_logged() {
+            self.log_text(format_args!("s-out: {}", desk.replies[start..].trim_ascii_end().escape_ascii()));
         }
     }
 
@@ -174,10 +219,9 @@ impl Dialogue {
             }
             Effect::Send(lines) => {
                 desk.replies.extend_from_slice(&lines);
-                event!(
-                    target: "PWD", ALL_INFO, session = self.number, peer = %self.peer,
-                    "s-out: {}", first_line(&lines)
-                );
+                if self.is_text_logged() {
+                    self.log_text(format_args!("s-out: {}", first_line(&lines)));
+                }
                 None
             }
             Effect::Delay => {
@@ -199,12 +243,19 @@ impl Dialogue {
         desk.service.submit(request, &ticket)
     }
 
-    fn receive_answer(&mut self, answer: Answer) -> Event<'static> {
+    fn receive_answer(&mut self, key: Key, answer: Answer, desk: &Desk) -> Event<'static> {
         self.owed = None;
         let subject = self.subject.take().unwrap_or_default();
         match answer {
             Answer::Verified(verdict) => {
                 self.log_login(&subject, &verdict);
+                match &verdict {
+                    Verdict::Accepted(proof) => self.enter(key, proof.account(), desk),
+                    Verdict::Denied(Denial::UnknownAccount | Denial::WrongPassword(_)) => {
+                        desk.control.note_failure(self.peer.ip(), &desk.live);
+                    }
+                    Verdict::Denied(Denial::Disabled(_)) | Verdict::Busy { .. } | Verdict::Fault => {}
+                }
                 Event::Verified(verdict)
             }
             Answer::Changed(outcome) => {

@@ -1,7 +1,7 @@
 //! One core: its ring, its listeners, its sessions, its loop.
 //!
-//! A shard shares with the others the channel count, the settings in force and the word to stop
-//! (`Control`), and the service behind them; nothing else. It never hashes, never touches the
+//! A shard shares with the others the `Control` (channel count, settings in force, who may connect,
+//! who is logged in, the word to stop) and the service behind them; nothing else. It never hashes, never touches the
 //! store and never blocks but in its ring.
 //!
 //! | file | what it stands for |
@@ -12,13 +12,9 @@
 //! | `desk.rs` | what the shard lends its connections while they move |
 //! | `door.rs` | a listener of this shard, open or closed |
 //! | `listen.rs` | opening a listening socket |
-//! | `channels.rs` | the count of sessions over all shards |
-//! | `control.rs` | what all shards share |
 //! | `wheel.rs` | the timing wheel |
 
-mod channels;
 mod connection;
-mod control;
 mod desk;
 mod dialogue;
 mod door;
@@ -35,12 +31,11 @@ use std::thread::{self, JoinHandle};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tracing::event;
 
-use crate::config::{Config, Live};
-use crate::model::Clock;
+use crate::config::Config;
+use crate::control::{Control, News};
 use crate::ring::{Unavailable, Waker, probe};
 use crate::service::Service;
 use crate::syslog::{LOW_LEVEL, MAJOR};
-use control::Control;
 use desk::House;
 use door::Door;
 pub use listen::ListenFault;
@@ -89,7 +84,8 @@ impl Server {
     ///
     /// # Errors
     /// [`StartFault`] when a ring or a listener cannot be had; nothing is left running.
-    pub fn start(config: &Config, service: &Service, clock: &Clock) -> Result<Self, StartFault> {
+    pub fn start(control: &Arc<Control>, service: &Service) -> Result<Self, StartFault> {
+        let config = &control.config();
         probe().map_err(StartFault::Ring)?;
         let cpus = allowed_cpus()?;
         let count = config.shards.map_or(cpus.len(), |count| usize::from(count.get()));
@@ -97,7 +93,7 @@ impl Server {
         if config.live.channels == 0 {
             addresses = config.listeners.iter().map(|listener| listener.address).collect();
         }
-        let control = Arc::new(Control::new(config.live.clone()));
+        let control = Arc::clone(control);
         let mut server = Self { control, wakers: Vec::new(), threads: Vec::new(), addresses };
         for (index, doors) in doors.into_iter().enumerate() {
             let parts = ShardParts {
@@ -106,12 +102,17 @@ impl Server {
                 houses: config.listeners.iter().map(|it| House::new(it, &config.main_domain, &config.live)).collect(),
                 doors,
                 service: service.clone(),
-                clock: clock.clone(),
                 control: Arc::clone(&server.control),
             };
             // Dropping the server that has begun stops the shards it has.
             server.start_shard(parts, cpus[index % cpus.len()])?;
         }
+        let wakers = server.wakers.clone();
+        server.control.observe(move |news| {
+            if let News::Settings(_) = news {
+                wakers.iter().for_each(Waker::wake);
+            }
+        });
         for (address, listener) in server.addresses.iter().zip(&config.listeners) {
             let dialect = listener.dialect.as_str();
             event!(target: "SYSTEM", MAJOR, "listening on {address} ({dialect}), {count} shards");
@@ -150,12 +151,6 @@ impl Server {
     #[must_use]
     pub fn sessions(&self) -> u32 {
         self.control.channels.taken()
-    }
-
-    /// Takes over new settings in all shards.
-    pub fn apply(&self, live: &Live) {
-        self.control.apply(live.clone());
-        self.wake();
     }
 
     /// Lets all shards look at the clock and the settings now.

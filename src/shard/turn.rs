@@ -9,17 +9,15 @@ use rustix::net::getpeername;
 use slab::Slab;
 use tracing::event;
 
-use super::channels::Full;
 use super::connection::{After, Connection};
-use super::control::Control;
 use super::desk::{Desk, House};
 use super::dialogue::Dialogue;
 use super::door::Door;
 use super::wheel::{Alarm, Wheel};
-use crate::model::Clock;
+use crate::control::{Barred, Control, End, Full};
 use crate::proto::Reply;
 use crate::ring::{Completion, Key, OutId, Received, Ring, RingSize, Wait, Waker};
-use crate::service::{Answer, Mailbox, Service};
+use crate::service::{Letter, Mailbox, Service};
 use crate::syslog::{FAILURE, LOW_LEVEL, PROBLEM};
 
 /// How long a shard waits before it accepts or listens again, after it could not.
@@ -34,7 +32,6 @@ pub(super) struct ShardParts {
     pub houses: Vec<House>,
     pub doors: Vec<Door>,
     pub service: Service,
-    pub clock: Clock,
     pub control: Arc<Control>,
 }
 
@@ -56,6 +53,8 @@ struct Refusals {
     too_many: (usize, usize),
     too_many_from_address: (usize, usize),
     shutting_down: (usize, usize),
+    blacklisted: (usize, usize),
+    blocked: (usize, usize),
 }
 
 /// One core's share of the server. Lives and dies on its thread.
@@ -71,7 +70,6 @@ pub(super) struct Shard {
     accepted: u64,
     wheel: Wheel<Timer>,
     desk: Desk,
-    clock: Clock,
     control: Arc<Control>,
     edition: u64,
     waker: Waker,
@@ -82,14 +80,14 @@ pub(super) struct Shard {
     /// An accept has failed and none has succeeded since; said once.
     is_accept_failing: bool,
     completions: Vec<Completion>,
-    answers: Vec<(u64, Answer)>,
+    letters: Vec<(u64, Letter)>,
     alarms: Vec<Alarm<Timer>>,
 }
 
 impl Shard {
     /// Makes the shard on its own thread, which is the only one that may use its ring.
     pub(super) fn new(parts: ShardParts, waker: Waker) -> io::Result<Self> {
-        let ShardParts { index, count, houses, doors, service, clock, control } = parts;
+        let ShardParts { index, count, houses, doors, service, control } = parts;
         let mut ring = Ring::new(RingSize::default())?;
         let refusals = houses.iter().map(|house| Refusals::prepare(house, &mut ring)).collect();
         let mailbox = {
@@ -97,10 +95,16 @@ impl Shard {
             Arc::new(Mailbox::new(Box::new(move || waker.wake())))
         };
         let (live, edition) = control.live();
-        let now = clock.now();
+        let now = control.clock.now();
         // Any shard may get all the connections: SO_REUSEPORT spreads them by a hash.
         let connections = Slab::with_capacity(live.channels as usize);
+        let end: End = {
+            let mailbox = Arc::clone(&mailbox);
+            Arc::new(move |session| mailbox.end(session))
+        };
         let desk = Desk {
+            control: Arc::clone(&control),
+            end,
             live,
             listeners: houses,
             service,
@@ -121,7 +125,6 @@ impl Shard {
             accepted: 0,
             wheel: Wheel::new(now),
             desk,
-            clock,
             control,
             edition,
             waker,
@@ -129,7 +132,7 @@ impl Shard {
             is_drained: false,
             is_accept_failing: false,
             completions: Vec::with_capacity(256),
-            answers: Vec::new(),
+            letters: Vec::new(),
             alarms: Vec::new(),
         };
         shard.ring.queue.listen(&shard.waker);
@@ -168,13 +171,13 @@ impl Shard {
             // The ring is this shard's only way to do anything.
             panic!("the ring of shard {} failed: {fault}", self.index);
         }
-        self.desk.now = self.clock.now();
+        self.desk.now = self.control.clock.now();
         self.desk.turn += 1;
         for completion in completions.drain(..) {
             self.complete(completion);
         }
         self.completions = completions;
-        self.take_answers();
+        self.take_letters();
         self.obey_control();
         self.go_on();
         self.ring_alarms();
@@ -199,8 +202,8 @@ impl Shard {
             }
             Completion::Closed { key } => {
                 let mut channel = None;
-                self.move_connection(key, |connection, _, _| {
-                    channel = connection.closed();
+                self.move_connection(key, |connection, _, desk| {
+                    channel = connection.closed(desk);
                     After::Rest
                 });
                 if let Some(channel) = channel {
@@ -297,8 +300,18 @@ impl Shard {
         let Ok(peer) = SocketAddr::try_from(peer) else { return };
         let refusals = self.refusals[listener];
         let live = &self.desk.live;
+        let admitted = self.control.gate.admit(peer.ip(), self.desk.now);
         let channel = if self.desk.is_stopping {
             Err(refusals.shutting_down)
+        } else if let Err(barred) = admitted {
+            event!(target: "PWD", PROBLEM, %peer, "connection refused: {barred:?}");
+            let (start, end) = match barred {
+                Barred::Denied => return,
+                Barred::Blacklisted => refusals.blacklisted,
+                Barred::Blocked => refusals.blocked,
+            };
+            self.ring.queue.refuse(fd, &self.ring.outgoing, refusals.out, start, end);
+            return;
         } else {
             let taken = self.control.channels.take(peer.ip(), live.channels, live.connections_per_address);
             taken.map_err(|full| match full {
@@ -319,7 +332,7 @@ impl Shard {
         let key = Key::new(slot as u32, self.accepted as u32);
         self.accepted += 1;
         event!(target: "PWD", LOW_LEVEL, session = number, %peer, "incoming connection");
-        let dialogue = Dialogue::new(number, peer, listener);
+        let dialogue = Dialogue::new(number, peer, listener, admitted.is_ok_and(|admitted| admitted.is_debugged));
         self.connections.insert(Connection::new(key, fd, channel, dialogue, self.desk.now));
         self.move_connection(key, |connection, _, desk| {
             connection.open(desk);
@@ -327,13 +340,16 @@ impl Shard {
         });
     }
 
-    fn take_answers(&mut self) {
-        let mut answers = std::mem::take(&mut self.answers);
-        self.desk.mailbox.take(&mut answers);
-        for (session, answer) in answers.drain(..) {
-            self.move_connection(Key::from_bits(session), |connection, _, desk| connection.answer(answer, desk));
+    fn take_letters(&mut self) {
+        let mut letters = std::mem::take(&mut self.letters);
+        self.desk.mailbox.take(&mut letters);
+        for (session, letter) in letters.drain(..) {
+            self.move_connection(Key::from_bits(session), |connection, _, desk| match letter {
+                Letter::Answer(answer) => connection.answer(answer, desk),
+                Letter::End => connection.end_when_answered(),
+            });
         }
-        self.answers = answers;
+        self.letters = letters;
     }
 
     /// Lets those go on who had used up their share of the last turn.
@@ -440,7 +456,8 @@ impl Refusals {
         };
         let (too_many, too_many_from_address) = (print(Reply::TooManyChannels), print(Reply::TooManyFromAddress));
         let shutting_down = print(Reply::ShuttingDown);
+        let (blacklisted, blocked) = (print(Reply::Blacklisted), print(Reply::Blocked));
         ring.outgoing.write(out, 0, &lines);
-        Self { out, too_many, too_many_from_address, shutting_down }
+        Self { out, too_many, too_many_from_address, shutting_down, blacklisted, blocked }
     }
 }

@@ -13,6 +13,8 @@ const REPLIES: &[Reply] = &[
     Reply::Greeting,
     Reply::TooManyChannels,
     Reply::TooManyFromAddress,
+    Reply::Blacklisted,
+    Reply::Blocked,
     Reply::SendPass,
     Reply::LoggedIn,
     Reply::Denied,
@@ -54,6 +56,7 @@ fn is_listed(reply: Reply) -> bool {
     use {CommandFault as Fault, NewPasswordRefusal as Refusal};
     match reply {
         Reply::Greeting | Reply::TooManyChannels | Reply::TooManyFromAddress | Reply::SendPass => {}
+        Reply::Blacklisted | Reply::Blocked => {}
         Reply::LoggedIn | Reply::Denied | Reply::PasswordChanged | Reply::Done | Reply::Help | Reply::Goodbye => {}
         Reply::BadCommand(Fault::UnknownVerb | Fault::NameMissing | Fault::NameTooLong) => {}
         Reply::BadCommand(Fault::PasswordMissing | Fault::PasswordTooLong) => {}

@@ -88,7 +88,8 @@ pub(crate) enum Directive {
     Close(u8),
     HalfClose(u8),
     Reset(u8),
-    /// `expect eof`, `expect silence`, each with the number of a client.
+    /// `expect eof`, `expect silence`, each with the number of a client. One who has not come yet
+    /// comes, and is sent away without a word.
     ExpectEof(u8),
     ExpectSilence(u8),
     /// `expect log TEXT`: somebody says so, sooner or later.

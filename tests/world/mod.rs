@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use keyturn::auth::Recognizer;
 use keyturn::config::Config;
+use keyturn::control::{Control, News};
 use keyturn::directory::Directory;
 use keyturn::model::{Clock, DomainName};
 use keyturn::service::{Count, Service, ServiceSettings};
@@ -54,8 +55,7 @@ struct Listener {
 struct Running {
     server: Server,
     service: Service,
-    clock: Clock,
-    config: Config,
+    control: Arc<Control>,
 }
 
 impl World {
@@ -85,11 +85,9 @@ impl World {
     /// Gives a key of the configuration file a value; a running server takes it over.
     pub(crate) fn set(&mut self, key: &str, value: &str) {
         self.settings.insert(key.to_owned(), value.to_owned());
-        let config = self.config();
-        if let Some(running) = &mut self.running {
-            running.server.apply(&config.live);
-            running.service.apply(config.live.queue, config.live.queue_length_max, config.live.password_bytes_min);
-            running.config = config;
+        let (config, directory) = (self.config(), self.directory());
+        if let Some(running) = &self.running {
+            running.control.reload(config, &directory).unwrap();
         }
     }
 
@@ -141,7 +139,7 @@ impl World {
     pub(crate) fn turn_clock(&mut self, by: Duration) {
         self.start();
         let running = self.running.as_ref().unwrap();
-        running.clock.turn_forward(by);
+        running.control.clock.turn_forward(by);
         running.server.wake();
     }
 
@@ -177,8 +175,8 @@ impl World {
     /// Everything there is to print of the server's parts.
     pub(crate) fn debug_text(&self) -> String {
         let mut text = format!("{:?}{:?}", self.embedded, self.medium);
-        if let Some(Running { server, service, config, .. }) = &self.running {
-            write!(text, "{server:?}{service:?}{config:?}").unwrap();
+        if let Some(Running { server, service, control }) = &self.running {
+            write!(text, "{server:?}{service:?}{control:?}{:?}", control.config()).unwrap();
         }
         text
     }
@@ -211,7 +209,9 @@ impl World {
             return;
         }
         log::position();
-        let config = self.config();
+        let control = Arc::new(Control::new(self.config(), false, Clock::new()));
+        control.open(&self.directory()).unwrap();
+        let config = control.config();
         let settings = ServiceSettings {
             workers: 1,
             cost: config.argon2id,
@@ -221,11 +221,16 @@ impl World {
         };
         let store: Arc<dyn Store> = Arc::new(Gated::new(self.embedded(), Arc::clone(&self.gate)));
         let directory = Directory::new(Arc::clone(&store), main_domain());
-        let service = Service::start(directory, store, Recognizer::new(), settings);
-        let clock = Clock::new();
-        let server = Server::start(&config, &service, &clock)
+        let service = Service::start(directory, store, Recognizer::new(), settings, &control);
+        let bounded = service.clone();
+        control.observe(move |news| {
+            if let News::Settings(live) = news {
+                bounded.apply(live.queue, live.queue_length_max, live.password_bytes_min);
+            }
+        });
+        let server = Server::start(&control, &service)
             .unwrap_or_else(|fault| panic!("no server can run here, and so nothing can be tested: {fault}"));
-        self.running = Some(Running { server, service, clock, config });
+        self.running = Some(Running { server, service, control });
     }
 }
 

@@ -65,7 +65,7 @@ impl World {
         });
     }
 
-    fn directory(&self) -> Directory {
+    pub(super) fn directory(&self) -> Directory {
         Directory::new(self.embedded(), main_domain())
     }
 

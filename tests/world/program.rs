@@ -50,7 +50,12 @@ impl Home {
 
     /// Starts the server and returns when it greets.
     pub(crate) fn serve(&self) -> Program {
-        let mut program = self.spawn();
+        self.serve_with(&[])
+    }
+
+    /// As [`Home::serve`], with more arguments.
+    pub(crate) fn serve_with(&self, more: &[&str]) -> Program {
+        let mut program = Program::new(&mut self.command(&[&["serve"], more].concat()), self.address);
         let begun = Instant::now();
         loop {
             if let Ok(mut client) = Client::try_connect(self.address) {

@@ -4,7 +4,7 @@ use super::Shape::{Array, Dictionary, Nothing, Object, Text};
 use super::{Row, row};
 use crate::cli::kept::Whose;
 use crate::cli::right::{DA_ANY, USERS, administers};
-use crate::cli::{accounts, kept};
+use crate::cli::{accounts, kept, sessions};
 
 /// The rows.
 pub(super) const ROWS: &[Row] = &[
@@ -186,7 +186,7 @@ pub(super) const ROWS: &[Row] = &[
     )
     .also(&["GETEFFECTIVEWEBUSER"])
     .partly_by(kept::effective_preferences),
-    row("KILLACCOUNTSESSIONS", "accountName", DA_ANY, Nothing, "end all sessions of an account"),
+    row("KILLACCOUNTSESSIONS", "accountName", DA_ANY, Nothing, "end all sessions of an account").by(sessions::end_all),
     row(
         "GETACCOUNTACL",
         "accountName [AUTH authAccount]",

@@ -3,6 +3,7 @@
 use super::Shape::{Array, Data, Dictionary, Nothing, Text};
 use super::{Row, row};
 use crate::cli::right::{USERS, administers};
+use crate::cli::sessions;
 
 /// The rows.
 pub(super) const ROWS: &[Row] = &[
@@ -102,14 +103,16 @@ pub(super) const ROWS: &[Row] = &[
         Text,
         "find a session of an account",
     )
-    .also(&["FINDWEBUSERSESSION"]),
+    .also(&["FINDWEBUSERSESSION"])
+    .partly_by(sessions::find),
     row(
         "LISTACCOUNTSESSIONS",
         "accountName [ADDRESS ip] [FOR proxiedIP] [PROTOCOL protocol] [TRANSPORT transport] [CLIENT client]",
         administers("CanCreateWebUserSessions"),
         Array,
         "list the sessions of an account",
-    ),
+    )
+    .partly_by(sessions::list),
     row(
         "GETSESSION",
         "sessionID [DOMAIN domainName]",
@@ -117,7 +120,8 @@ pub(super) const ROWS: &[Row] = &[
         Dictionary,
         "show a session",
     )
-    .also(&["GETWEBUSERSESSION"]),
+    .also(&["GETWEBUSERSESSION"])
+    .partly_by(sessions::show),
     row(
         "KILLSESSION",
         "sessionID [DOMAIN domainName]",
@@ -125,14 +129,16 @@ pub(super) const ROWS: &[Row] = &[
         Nothing,
         "end a session",
     )
-    .also(&["KILLWEBUSERSESSION"]),
+    .also(&["KILLWEBUSERSESSION"])
+    .partly_by(sessions::end),
     row(
         "BLESSSESSION",
         "sessionID [PASSWORD secret] [DOMAIN domainName]",
         administers("CanCreateWebUserSessions"),
         Nothing,
         "complete a login in two steps",
-    ),
+    )
+    .partly_by(sessions::bless),
     row(
         "CREATEDOMAINPBX",
         "domainName [FILE language]",

@@ -11,7 +11,7 @@ use crossbeam_utils::CachePadded;
 /// refused only when the count stood at the cap. The count falls when the kernel has closed the
 /// connection, not before.
 #[derive(Debug, Default)]
-pub(super) struct Channels {
+pub struct Channels {
     taken: CachePadded<AtomicU32>,
     /// Sessions by address; kept only while `connections_per_address` is set, because it costs a
     /// lock per connection.
@@ -22,14 +22,14 @@ pub(super) struct Channels {
 /// shard does so when the connection's close has completed.
 #[derive(Debug)]
 #[must_use = "a channel that is not released is lost"]
-pub(super) struct Channel {
+pub struct Channel {
     /// Set when the session is counted by its address.
     counted: Option<IpAddr>,
 }
 
 /// Why a connection gets no channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Full {
+pub enum Full {
     /// All channels are taken.
     Channels,
     /// The peer's address has as many sessions as one address may have.
@@ -39,7 +39,7 @@ pub(super) enum Full {
 impl Channels {
     /// Takes a channel for a session from `peer`, if fewer than `channels` are taken and fewer
     /// than `per_address` (0: any number) by that address.
-    pub(super) fn take(&self, peer: IpAddr, channels: u32, per_address: u32) -> Result<Channel, Full> {
+    pub fn take(&self, peer: IpAddr, channels: u32, per_address: u32) -> Result<Channel, Full> {
         // A compare-and-swap loop and not an optimistic add: an add that is taken back later
         // would let another shard see a full house that is not.
         let take = |taken| (taken < channels).then_some(taken + 1);
@@ -58,7 +58,7 @@ impl Channels {
     }
 
     /// Gives a channel back.
-    pub(super) fn release(&self, channel: Channel) {
+    pub fn release(&self, channel: Channel) {
         if let Some(peer) = channel.counted {
             let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(count) = by_address.get_mut(&peer) {
@@ -72,7 +72,7 @@ impl Channels {
     }
 
     /// How many channels are taken now.
-    pub(super) fn taken(&self) -> u32 {
+    pub fn taken(&self) -> u32 {
         self.taken.load(Ordering::Relaxed)
     }
 }
