@@ -114,7 +114,7 @@ impl Connection {
                 }
                 Effect::Close(_) => self.is_closing = true,
                 Effect::Send(lines) => self.replies.extend(lines),
-                Effect::Change { .. } | Effect::Command { .. } | Effect::Delay => {
+                Effect::Challenge(_) | Effect::Change { .. } | Effect::Command { .. } | Effect::Delay => {
                     unreachable!("no load asks the baseline for that")
                 }
             }

@@ -3,7 +3,7 @@
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Appends `bytes` to `out`, padded.
-pub(super) fn encode(bytes: &[u8], out: &mut String) {
+pub fn encode(bytes: &[u8], out: &mut String) {
     for chunk in bytes.chunks(3) {
         let group = chunk.iter().fold(0, |group, byte| group << 8 | usize::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
@@ -15,8 +15,9 @@ pub(super) fn encode(bytes: &[u8], out: &mut String) {
 
 /// Appends the bytes that `text` stands for to `out`, or returns `None`. The padding may be
 /// missing; bits beyond the last byte must be zero, so that every text has one meaning and every
-/// meaning one text.
-pub(super) fn decode(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+/// meaning one text. What was appended before the fault stays.
+#[must_use]
+pub fn decode(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let digits = match text {
         [digits @ .., b'=', b'='] | [digits @ .., b'='] if text.len().is_multiple_of(4) => digits,
         _ => text,

@@ -15,7 +15,7 @@
 //! Text is at most [`TEXT_BYTES_MAX`] bytes and nests at most [`NESTING_MAX`] deep; no input
 //! panics or overflows the stack.
 
-mod base64;
+pub mod base64;
 mod fault;
 mod parse;
 mod print;

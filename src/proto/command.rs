@@ -1,3 +1,4 @@
+use super::sasl::{Mechanism, Response, SaslFault};
 use crate::model::{LoginName, Secret};
 
 /// The first word of a command line, in any letter case.
@@ -6,6 +7,7 @@ enum Verb {
     User,
     Pass,
     Apop,
+    Auth,
     NewPass,
     Inline,
     Noop,
@@ -13,10 +15,11 @@ enum Verb {
     Quit,
 }
 
-const VERBS: [(Verb, &str); 8] = [
+const VERBS: [(Verb, &str); 9] = [
     (Verb::User, "USER"),
     (Verb::Pass, "PASS"),
     (Verb::Apop, "APOP"),
+    (Verb::Auth, "AUTH"),
     (Verb::NewPass, "NEWPASS"),
     (Verb::Inline, "INLINE"),
     (Verb::Noop, "NOOP"),
@@ -74,6 +77,8 @@ pub enum Command {
     Pass(Secret),
     /// `APOP name digest`. Nobody looks at the arguments while no listener offers it.
     Apop,
+    /// `AUTH mechanism [response]`: begins a SASL exchange.
+    Auth(Mechanism, Option<Response>),
     /// `NEWPASS password`: without control characters (0 to 31).
     NewPass(Secret),
     /// `INLINE`: from now on the data that a command shows comes in its reply line. An argument of
@@ -101,6 +106,12 @@ pub enum CommandFault {
     PasswordMissing,
     /// The password has more than [`crate::model::limits::SECRET_BYTES_MAX`] bytes, so it is nobody's.
     PasswordTooLong,
+    /// AUTH without a mechanism.
+    MechanismMissing,
+    /// AUTH with a mechanism that is not offered.
+    MechanismUnknown,
+    /// The response that came with AUTH is no response.
+    BadResponse(SaslFault),
     /// NEWPASS without a password.
     NewPasswordMissing,
     /// The new password has more than [`crate::model::limits::SECRET_BYTES_MAX`] bytes.
@@ -133,11 +144,22 @@ impl Command {
             Verb::NewPass if argument.iter().any(|&byte| byte < b' ') => Err(Fault::NewPasswordControl),
             Verb::NewPass => Secret::new(argument).map(Self::NewPass).ok_or(Fault::NewPasswordTooLong),
             Verb::Apop => Ok(Self::Apop),
+            Verb::Auth => Self::parse_auth(argument),
             Verb::Inline => Ok(Self::Inline),
             Verb::Noop => Ok(Self::Noop),
             Verb::Help => Ok(Self::Help),
             Verb::Quit => Ok(Self::Quit),
         }
+    }
+
+    fn parse_auth(argument: &[u8]) -> Result<Self, CommandFault> {
+        let mut words = argument.splitn(2, |&byte| byte == b' ');
+        let mechanism = match words.next().unwrap_or_default() {
+            b"" => return Err(CommandFault::MechanismMissing),
+            name => Mechanism::parse(name).ok_or(CommandFault::MechanismUnknown)?,
+        };
+        let initial = words.next().filter(|text| !text.is_empty()).map(Response::parse).transpose();
+        initial.map(|initial| Self::Auth(mechanism, initial)).map_err(CommandFault::BadResponse)
     }
 }
 
@@ -172,6 +194,7 @@ mod tests {
             Ok(Command::User(login)) => format!("User {login}"),
             Ok(Command::Pass(secret)) => format!("Pass {}", secret.expose().escape_ascii()),
             Ok(Command::NewPass(secret)) => format!("NewPass {}", secret.expose().escape_ascii()),
+            Ok(Command::Auth(mechanism, initial)) => format!("Auth {mechanism:?} {initial:?}"),
             Ok(command) => format!("{command:?}"),
             Err(fault) => format!("{fault:?}"),
         }
@@ -187,6 +210,14 @@ mod tests {
             ("help", "Help"),
             ("apop alice 0123", "Apop"),
             ("user Alice", "User Alice"),
+            ("auth plain", "Auth Plain None"),
+            ("AUTH Login ", "Auth Login None"),
+            ("AUTH PLAIN =", "Auth Plain Some(Response(0 bytes))"),
+            ("AUTH PLAIN dGlt", "Auth Plain Some(Response(3 bytes))"),
+            ("AUTH PLAIN dGlt ", "BadResponse(NotBase64)"),
+            ("AUTH  PLAIN", "MechanismMissing"),
+            ("AUTH CRAM-MD5", "MechanismUnknown"),
+            ("AUTH", "MechanismMissing"),
             ("newPass x", "NewPass x"),
             ("", "UnknownVerb"),
             (" QUIT", "UnknownVerb"),
@@ -254,6 +285,7 @@ mod tests {
             (b"pass secret", "PASS ***"),
             (b"PASS ", "PASS ***"),
             (b"APOP bob 0123", "APOP ***"),
+            (b"auth plain dGlt", "AUTH ***"),
             (b"newpass a b", "NEWPASS ***"),
             (b"quit secret", "QUIT ***"),
             (b"PSAS secret", "(11 bytes)"),

@@ -13,6 +13,8 @@ pub enum Effect {
         /// The password to check.
         secret: Secret,
     },
+    /// Send this challenge of an exchange.
+    Challenge(&'static [u8]),
     /// Make `secret` the password of the proven account; answer with [`super::Event::Changed`].
     Change {
         /// The right to do so.

@@ -35,6 +35,9 @@
 //! Changing or Commanding: what was asked for is answered with its outcome. `failures_max` failed logins lead
 //! from Denying to Closed.
 //!
+//! AUTH leads from ExpectUser or ExpectPass into an exchange ([`sasl`]): Exchanging takes every line
+//! for a response, and leads to Verifying, or back to ExpectUser when the exchange fails.
+//!
 //! In the CommuniGate dialect an ExpectNewPass session hands every line that is not part of this
 //! dialogue, HELP included, to whoever carries out commands, and is Commanding until the answer
 //! has come; the answer's bytes are sent as they are. A login that has become void meanwhile leads
@@ -50,6 +53,7 @@ mod effect;
 mod event;
 mod line;
 mod reply;
+pub mod sasl;
 mod session;
 
 pub use command::{Command, CommandFault, redacted};

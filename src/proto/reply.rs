@@ -1,5 +1,6 @@
 use std::io::Write;
 
+use super::sasl::SaslFault;
 use super::{CommandFault, Rules, Timeout};
 use crate::model::limits::REPLY_BYTES_MAX;
 use crate::model::{Dialect, DomainName, NewPasswordRefusal};
@@ -102,7 +103,7 @@ impl Reply {
     /// its login until it sees 200 or 515). Texts avoid `, : ' / ( )` there, on which one client
     /// library throws; the one exception is the phrase `login OK, proceed`, which it knows.
     fn row<'a>(&self, rules: &'a Rules) -> Row<'a> {
-        use {CommandFault as Fault, NewPasswordRefusal as Refusal};
+        use NewPasswordRefusal as Refusal;
         match *self {
             Self::Greeting => success(&rules.greeting, &rules.greeting),
             Self::SendPass => Row {
@@ -113,24 +114,14 @@ impl Reply {
             Self::LoggedIn => success("login OK, proceed", "Your new password please."),
             Self::PasswordChanged => success("Password updated", "Password changed, thank-you."),
             Self::Done => success("OK", "OK"),
-            Self::Help => {
-                success("commands are USER PASS NEWPASS NOOP HELP QUIT", "Commands: USER PASS NEWPASS NOOP HELP QUIT")
-            }
+            Self::Help => success(
+                "commands are USER PASS AUTH NEWPASS NOOP HELP QUIT",
+                "Commands: USER PASS AUTH NEWPASS NOOP HELP QUIT",
+            ),
             Self::Goodbye => success("keyturn PWD connection closed", "Bye."),
 
             Self::Denied => failure(b"515 ", "incorrect password or account name"),
-            Self::BadCommand(Fault::UnknownVerb) => failure(b"500 ", "unknown command - send HELP for a list"),
-            Self::BadCommand(Fault::NameMissing) => failure(b"500 ", "USER needs an account name"),
-            Self::BadCommand(Fault::NameTooLong) => failure(b"500 ", "account name must have at most 320 bytes"),
-            Self::BadCommand(Fault::PasswordMissing) => failure(b"500 ", "PASS needs a password"),
-            Self::BadCommand(Fault::PasswordTooLong) => failure(b"500 ", "password must have at most 1024 bytes"),
-            Self::BadCommand(Fault::NewPasswordMissing) => failure(b"500 ", "NEWPASS needs a new password"),
-            Self::BadCommand(Fault::NewPasswordTooLong) => {
-                failure(b"500 ", "new password must have at most 1024 bytes")
-            }
-            Self::BadCommand(Fault::NewPasswordControl) => {
-                failure(b"500 ", "new password must not have control characters")
-            }
+            Self::BadCommand(fault) => bad_command(fault),
             Self::LoginFirst => failure(b"500 ", "please login first"),
             Self::UserFirst => failure(b"500 ", "please send USER first"),
             Self::AlreadyLoggedIn => failure(b"500 ", "already logged in - send NEWPASS or QUIT"),
@@ -195,6 +186,27 @@ impl Reply {
     }
 }
 
+/// The rows of lines that are no commands.
+fn bad_command(fault: CommandFault) -> Row<'static> {
+    use CommandFault as Fault;
+    match fault {
+        Fault::UnknownVerb => failure(b"500 ", "unknown command - send HELP for a list"),
+        Fault::NameMissing => failure(b"500 ", "USER needs an account name"),
+        Fault::NameTooLong => failure(b"500 ", "account name must have at most 320 bytes"),
+        Fault::PasswordMissing => failure(b"500 ", "PASS needs a password"),
+        Fault::PasswordTooLong => failure(b"500 ", "password must have at most 1024 bytes"),
+        Fault::NewPasswordMissing => failure(b"500 ", "NEWPASS needs a new password"),
+        Fault::NewPasswordTooLong => failure(b"500 ", "new password must have at most 1024 bytes"),
+        Fault::NewPasswordControl => failure(b"500 ", "new password must not have control characters"),
+        Fault::MechanismMissing => failure(b"500 ", "AUTH needs a mechanism - PLAIN or LOGIN"),
+        Fault::MechanismUnknown => failure(b"500 ", "this mechanism is not offered - use PLAIN or LOGIN"),
+        Fault::BadResponse(SaslFault::NotBase64) => failure(b"500 ", "response is not base64"),
+        Fault::BadResponse(SaslFault::Malformed) => failure(b"500 ", "response does not fit the mechanism"),
+        Fault::BadResponse(SaslFault::OtherIdentity) => failure(b"500 ", "acting for another account is not offered"),
+        Fault::BadResponse(SaslFault::Cancelled) => failure(b"501 ", "login cancelled"),
+    }
+}
+
 /// The text of a listener's greeting, after its code. Without `version` the server keeps its age
 /// to itself.
 ///
@@ -231,6 +243,12 @@ pub(super) mod tests {
         Reply::BadCommand(CommandFault::NameTooLong),
         Reply::BadCommand(CommandFault::PasswordMissing),
         Reply::BadCommand(CommandFault::PasswordTooLong),
+        Reply::BadCommand(CommandFault::MechanismMissing),
+        Reply::BadCommand(CommandFault::MechanismUnknown),
+        Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBase64)),
+        Reply::BadCommand(CommandFault::BadResponse(SaslFault::Malformed)),
+        Reply::BadCommand(CommandFault::BadResponse(SaslFault::OtherIdentity)),
+        Reply::BadCommand(CommandFault::BadResponse(SaslFault::Cancelled)),
         Reply::BadCommand(CommandFault::NewPasswordMissing),
         Reply::BadCommand(CommandFault::NewPasswordTooLong),
         Reply::BadCommand(CommandFault::NewPasswordControl),

@@ -1,6 +1,7 @@
 use std::mem;
 use std::sync::Arc;
 
+use super::sasl::{Claim, Exchange, Next, SaslFault};
 use super::{
     ChangeOutcome, Closing, Command, CommandFault, CommandLine, CommandOutcome, Effect, Effects, Event, Reply, Verdict,
 };
@@ -35,6 +36,10 @@ enum State {
     ExpectUser,
     ExpectPass {
         login: LoginName,
+    },
+    /// A SASL exchange waits for the client's response.
+    Exchanging {
+        exchange: Exchange,
     },
     Verifying,
     /// A login has failed; its refusal is held back.
@@ -72,7 +77,9 @@ impl Session {
     #[must_use]
     pub fn awaits(&self) -> Awaits {
         match self.state {
-            State::ExpectUser | State::ExpectPass { .. } | State::ExpectNewPass { .. } => Awaits::Line,
+            State::ExpectUser | State::ExpectPass { .. } | State::Exchanging { .. } | State::ExpectNewPass { .. } => {
+                Awaits::Line
+            }
             State::Verifying | State::Changing | State::Commanding => Awaits::Answer,
             State::Denying => Awaits::Delay,
             State::Closed => Awaits::Nothing,
@@ -85,12 +92,20 @@ impl Session {
         matches!(self.state, State::ExpectNewPass { .. } | State::Changing | State::Commanding)
     }
 
+    /// Whether the next line is a response in an exchange, which may look like anything and is a
+    /// secret.
+    #[must_use]
+    pub fn awaits_response(&self) -> bool {
+        matches!(self.state, State::Exchanging { .. })
+    }
+
     /// The reply to a line that leaves everything as it is: NOOP, which is what a busy client sends
     /// most. `None`: [`Session::step`] must hear of the line. Delivering every line there comes to
     /// the same, and takes twice as long for this one.
     #[must_use]
     pub fn answer_at_once(&self, line: &[u8]) -> Option<Reply> {
-        (Command::is_noop(line) && self.awaits() == Awaits::Line).then_some(Reply::Done)
+        let awaits_command = self.awaits() == Awaits::Line && !self.awaits_response();
+        (Command::is_noop(line) && awaits_command).then_some(Reply::Done)
     }
 
     /// Advances the dialogue by one event, appending what must now happen to `effects`: two
@@ -102,7 +117,14 @@ impl Session {
     pub fn step(&mut self, event: Event<'_>, rules: &Rules, effects: &mut Effects) {
         let mut turn = Turn { rules, effects };
         match (event, self.awaits()) {
-            (Event::Line(line), Awaits::Line) => self.obey(line, Command::parse(line), &mut turn),
+            (Event::Line(line), Awaits::Line) => {
+                let state = self.take_state();
+                if let State::Exchanging { exchange } = state {
+                    self.state = turn.exchange(exchange.step(line));
+                } else {
+                    self.obey(state, line, Command::parse(line), &mut turn);
+                }
+            }
             (event, _) => self.hear(event, &mut turn),
         }
     }
@@ -118,12 +140,16 @@ impl Session {
             (S::Closed, _) => S::Closed,
 
             (S::ExpectUser, E::Opened) => turn.say(Reply::Greeting, S::ExpectUser),
-            (S::ExpectUser | S::ExpectPass { .. } | S::ExpectNewPass { .. }, event) => match event {
-                E::LineTooLong => turn.hang_up(Reply::LineTooLong),
-                E::TimedOut(limit) => turn.hang_up(Reply::TimedOut(limit)),
-                E::ShuttingDown => turn.hang_up(Reply::ShuttingDown),
-                E::Line(_) | E::Opened | E::Verified(_) | E::Changed(_) | E::Executed(_) | E::DelayPassed => unasked(),
-            },
+            (S::ExpectUser | S::ExpectPass { .. } | S::Exchanging { .. } | S::ExpectNewPass { .. }, event) => {
+                match event {
+                    E::LineTooLong => turn.hang_up(Reply::LineTooLong),
+                    E::TimedOut(limit) => turn.hang_up(Reply::TimedOut(limit)),
+                    E::ShuttingDown => turn.hang_up(Reply::ShuttingDown),
+                    E::Line(_) | E::Opened | E::Verified(_) | E::Changed(_) | E::Executed(_) | E::DelayPassed => {
+                        unasked()
+                    }
+                }
+            }
             (state @ (S::Verifying | S::Denying | S::Changing | S::Commanding), E::TimedOut(_) | E::ShuttingDown) => {
                 state
             }
@@ -165,10 +191,10 @@ impl Session {
 
     /// What a line does in a state that awaits one. In the CommuniGate dialect this dialogue is
     /// only a part of what may be said after the login.
-    fn obey(&mut self, line: &[u8], command: Result<Command, CommandFault>, turn: &mut Turn<'_>) {
+    fn obey(&mut self, state: State, line: &[u8], command: Result<Command, CommandFault>, turn: &mut Turn<'_>) {
         use {Command as C, CommandFault as F, State as S};
         let has_commands = turn.rules.dialect == Dialect::Communigate;
-        self.state = match (self.take_state(), command) {
+        self.state = match (state, command) {
             (state, Ok(C::Inline)) if has_commands => {
                 self.is_inline = true;
                 turn.say(Reply::Done, state)
@@ -197,14 +223,32 @@ fn answer(state: State, command: Result<Command, CommandFault>, turn: &mut Turn<
         (S::ExpectNewPass { proof }, Ok(C::NewPass(secret))) => turn.ask(Effect::Change { proof, secret }, S::Changing),
         (
             state @ S::ExpectNewPass { .. },
-            Ok(C::User(_) | C::Pass(_) | C::Apop)
-            | Err(F::NameMissing | F::NameTooLong | F::PasswordMissing | F::PasswordTooLong),
+            Ok(C::User(_) | C::Pass(_) | C::Apop | C::Auth(..))
+            | Err(
+                F::NameMissing
+                | F::NameTooLong
+                | F::PasswordMissing
+                | F::PasswordTooLong
+                | F::MechanismMissing
+                | F::MechanismUnknown
+                | F::BadResponse(_),
+            ),
         ) => turn.refuse(Reply::AlreadyLoggedIn, state),
         (state @ S::ExpectNewPass { .. }, Ok(C::Inline)) => turn.refuse(Reply::BadCommand(F::UnknownVerb), state),
         (state @ S::ExpectNewPass { .. }, Err(fault)) => turn.refuse(Reply::BadCommand(fault), state),
 
         (_, Ok(C::User(login))) => turn.say(Reply::SendPass, S::ExpectPass { login }),
-        (_, Err(fault @ (F::NameMissing | F::NameTooLong))) => turn.refuse(Reply::BadCommand(fault), S::ExpectUser),
+        (
+            _,
+            Err(
+                fault @ (F::NameMissing
+                | F::NameTooLong
+                | F::MechanismMissing
+                | F::MechanismUnknown
+                | F::BadResponse(_)),
+            ),
+        ) => turn.refuse(Reply::BadCommand(fault), S::ExpectUser),
+        (_, Ok(C::Auth(mechanism, initial))) => turn.exchange(Exchange::begin(mechanism, initial)),
         (S::ExpectPass { login }, Ok(C::Pass(secret))) => turn.ask(Effect::Verify { login, secret }, S::Verifying),
         (state, Ok(C::Pass(_))) => turn.refuse(Reply::UserFirst, state),
         (state, Err(fault @ (F::PasswordMissing | F::PasswordTooLong))) => turn.refuse(Reply::BadCommand(fault), state),
@@ -232,6 +276,17 @@ impl Turn<'_> {
     fn ask(&mut self, effect: Effect, next: State) -> State {
         self.effects.push(effect);
         next
+    }
+
+    /// Goes on with an exchange. One that fails leaves nothing behind.
+    fn exchange(&mut self, next: Result<Next, SaslFault>) -> State {
+        match next {
+            Ok(Next::Challenge(challenge, exchange)) => {
+                self.ask(Effect::Challenge(challenge), State::Exchanging { exchange })
+            }
+            Ok(Next::Check(Claim { login, secret })) => self.ask(Effect::Verify { login, secret }, State::Verifying),
+            Err(fault) => self.refuse(Reply::BadCommand(CommandFault::BadResponse(fault)), State::ExpectUser),
+        }
     }
 
     /// Refuses, and goes on only where the dialect does: the clients of the poppassd family
@@ -294,6 +349,7 @@ mod tests {
             }
             Effect::Send(bytes) => format!("Send {}", bytes.escape_ascii()),
             Effect::Delay => "Delay".to_owned(),
+            Effect::Challenge(challenge) => format!("Challenge '{}'", challenge.escape_ascii()),
             Effect::Close(closing) => format!("Close {closing:?}"),
         }
     }
@@ -507,6 +563,32 @@ mod tests {
     }
 
     #[test]
+    fn an_exchange_takes_every_line_for_a_response() {
+        for (dialect, then) in DIALECTS {
+            let mut play = Play::new(dialect);
+            assert_eq!(play.line("AUTH LOGIN"), "Challenge 'Username:'");
+            assert!(play.session.answer_at_once(b"NOOP").is_none(), "it may be a name");
+            assert_eq!(play.line("dGlt"), "Challenge 'Password:'");
+            assert_eq!(play.line("QUIT"), r"Verify tim AB\x13");
+            assert_eq!(play.tell(accepted()), "LoggedIn");
+            let already = format!("AlreadyLoggedIn{then}");
+            assert_eq!(play.line("AUTH PLAIN"), already);
+
+            for (lines, fault) in [
+                (&["AUTH PLAIN", "*"][..], "Cancelled"),
+                (&["AUTH PLAIN", "NOOP!"], "NotBase64"),
+                (&["AUTH plain dGlt"], "Malformed"),
+            ] {
+                let mut play = Play::new(dialect);
+                play.line("USER alice");
+                assert_eq!(play.lines(lines), format!("BadCommand(BadResponse({fault})){then}"));
+                let after = if then.is_empty() { "UserFirst" } else { "" };
+                assert_eq!(play.line("PASS old"), after, "the name was given up for the exchange");
+            }
+        }
+    }
+
+    #[test]
     fn the_last_user_counts() {
         let mut play = Play::new(Dialect::Communigate);
         assert_eq!(play.lines(&["USER alice", "USER bob", "PASS old"]), "Verify bob old");
@@ -626,8 +708,7 @@ mod tests {
 
     /// A line: now and then a sensible one.
     fn line() -> impl Strategy<Value = Vec<u8>> {
-        let sensible =
-            "(USER alice|PASS old|NEWPASS new|NOOP|HELP|INLINE|ECHO x|APOP a b|USER|PASS|NEWPASS|newpass \r|WHAT)";
+        let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|INLINE|ECHO x|APOP a b|AUTH LOGIN|AUTH PLAIN AHRpbQBzZWNyZXQ=|dGlt|USER|PASS|NEWPASS|newpass \r|WHAT)";
         prop_oneof![12 => sensible.prop_map(String::into_bytes), 1 => Just(b"QUIT".to_vec()), 3 => any::<Vec<u8>>()]
     }
 
@@ -702,7 +783,7 @@ mod tests {
                         Effect::Reply(reply) => {
                             prop_assert_eq!(*reply == Reply::PasswordChanged, is_change_confirmed);
                         }
-                        Effect::Verify { .. } | Effect::Delay => prop_assert_eq!(effects.len(), 1),
+                        Effect::Verify { .. } | Effect::Challenge(_) | Effect::Delay => prop_assert_eq!(effects.len(), 1),
                         Effect::Close(_) => {
                             prop_assert_eq!((index, play.session.awaits()), (1, Awaits::Nothing));
                         }

@@ -12,6 +12,7 @@ use crate::model::limits::{COMMAND_LINE_BYTES_MAX, LINE_BYTES_MAX};
 use crate::model::{AccountName, Dialect, Tick};
 use crate::proto::{
     Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, Reply, Session, Verdict, redacted,
+    sasl,
 };
 use crate::ring::Key;
 use crate::service::{Answer, Request, Ticket};
@@ -95,6 +96,7 @@ impl Dialogue {
         {
             let shown = match cli::verb(line) {
                 Some(verb) if self.is_authenticated() => verb.name.to_owned(),
+                _ if self.session.awaits_response() => format!("({} bytes)", line.len()),
                 _ => redacted(line),
             };
             self.log_text(format_args!("s-inp: {shown}"));
@@ -222,6 +224,11 @@ impl Dialogue {
                 if self.is_text_logged() {
                     self.log_text(format_args!("s-out: {}", first_line(&lines)));
                 }
+                None
+            }
+            Effect::Challenge(challenge) => {
+                sasl::print_challenge(challenge, &mut desk.replies);
+                event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-out: 300 (a challenge)");
                 None
             }
             Effect::Delay => {

@@ -1,6 +1,7 @@
 //! Every reply of the table is seen in some transcript, in both dialects.
 
 use keyturn::model::{Dialect, DomainName, NewPasswordRefusal};
+use keyturn::proto::sasl::SaslFault;
 use keyturn::proto::{CommandFault, Reply, Rules, Timeout, greeting};
 
 use super::report;
@@ -27,6 +28,12 @@ const REPLIES: &[Reply] = &[
     Reply::BadCommand(CommandFault::NameTooLong),
     Reply::BadCommand(CommandFault::PasswordMissing),
     Reply::BadCommand(CommandFault::PasswordTooLong),
+    Reply::BadCommand(CommandFault::MechanismMissing),
+    Reply::BadCommand(CommandFault::MechanismUnknown),
+    Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBase64)),
+    Reply::BadCommand(CommandFault::BadResponse(SaslFault::Malformed)),
+    Reply::BadCommand(CommandFault::BadResponse(SaslFault::OtherIdentity)),
+    Reply::BadCommand(CommandFault::BadResponse(SaslFault::Cancelled)),
     Reply::BadCommand(CommandFault::NewPasswordMissing),
     Reply::BadCommand(CommandFault::NewPasswordTooLong),
     Reply::BadCommand(CommandFault::NewPasswordControl),
@@ -60,6 +67,9 @@ fn is_listed(reply: Reply) -> bool {
         Reply::LoggedIn | Reply::Denied | Reply::PasswordChanged | Reply::Done | Reply::Help | Reply::Goodbye => {}
         Reply::BadCommand(Fault::UnknownVerb | Fault::NameMissing | Fault::NameTooLong) => {}
         Reply::BadCommand(Fault::PasswordMissing | Fault::PasswordTooLong) => {}
+        Reply::BadCommand(Fault::MechanismMissing | Fault::MechanismUnknown) => {}
+        Reply::BadCommand(Fault::BadResponse(SaslFault::NotBase64 | SaslFault::Malformed)) => {}
+        Reply::BadCommand(Fault::BadResponse(SaslFault::OtherIdentity | SaslFault::Cancelled)) => {}
         Reply::BadCommand(Fault::NewPasswordMissing | Fault::NewPasswordTooLong | Fault::NewPasswordControl) => {}
         Reply::LoginFirst | Reply::UserFirst | Reply::AlreadyLoggedIn | Reply::ApopNotEnabled => {}
         Reply::NewPasswordRefused(Refusal::TooShort { .. } | Refusal::SameAsOld) => {}

@@ -256,18 +256,30 @@ fn secrets(steps: &[(usize, Step)]) -> Vec<String> {
             Step::Do(_) | Step::Hear { .. } => {}
         }
     }
-    for line in said.values().flat_map(|said| said.split(|&byte| byte == b'\n')) {
-        let mut words = line.strip_suffix(b"\r").unwrap_or(line).splitn(2, |&byte| byte == b' ');
-        let verb = words.next().unwrap_or_default().to_ascii_uppercase();
-        let argument = words.next().unwrap_or_default();
-        match verb.as_slice() {
-            b"PASS" | b"NEWPASS" => secrets.push(argument.to_vec()),
-            b"APOP" => secrets.extend(argument.rsplit(|&byte| byte == b' ').next().map(<[u8]>::to_vec)),
-            _ => secrets.extend(passwords_among(argument)),
+    for said in said.values() {
+        let mut is_exchange = false;
+        for line in said.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)) {
+            let mut words = line.splitn(2, |&byte| byte == b' ');
+            let verb = words.next().unwrap_or_default().to_ascii_uppercase();
+            let argument = words.next().unwrap_or_default();
+            is_exchange = verb == b"AUTH" || is_exchange && is_response(line);
+            match verb.as_slice() {
+                b"PASS" | b"NEWPASS" => secrets.push(argument.to_vec()),
+                b"AUTH" => secrets.extend(argument.splitn(2, |&byte| byte == b' ').nth(1).map(<[u8]>::to_vec)),
+                b"APOP" => secrets.extend(argument.rsplit(|&byte| byte == b' ').next().map(<[u8]>::to_vec)),
+                _ if is_exchange => secrets.push(line.to_vec()),
+                _ => secrets.extend(passwords_among(argument)),
+            }
         }
     }
     secrets.retain(|secret| !public.contains(&secret.as_slice()));
     secrets.iter().map(|secret| telling_part(secret)).collect()
+}
+
+/// Whether a line may be a response of a SASL exchange, which holds a name or a password.
+fn is_response(line: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    line.len() > TELLING_BYTES_MIN && line.iter().all(is_digit)
 }
 
 /// What stands in quotes after `PASSWORD` or `Password=` among the arguments of a command.
@@ -292,7 +304,8 @@ fn telling_part(secret: &[u8]) -> String {
 #[test]
 fn the_secrets_of_a_transcript_are_found() {
     let text = "account a password \"abcdef\"\npublic ab\nC: PASS ab\nC: newpass 1234567\\xff\nC part: APOP a x\nC: yzzzzzz\n\
+         C: AUTH PLAIN AGEAYWJjZGVm\nC: YWJjZGVmZ2hp\n\
          C: SETACCOUNTPASSWORD a PASSWORD \"7654321\" CHECK\nC: CREATEACCOUNT a {x=\"public\";Password=\"fedcba\";}";
     let steps = super::script::parse(text, &BTreeMap::new()).unwrap();
-    assert_eq!(secrets(&steps), ["abcdef", "1234567", "xyzzzzzz", "7654321", "fedcba"]);
+    assert_eq!(secrets(&steps), ["abcdef", "1234567", "xyzzzzzz", "AGEAYWJjZGVm", "YWJjZGVmZ2hp", "7654321", "fedcba"]);
 }

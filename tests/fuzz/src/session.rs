@@ -143,6 +143,7 @@ impl<'a> Play<'a> {
                     assert_is_a_reply(&lines);
                     self.sent.extend(lines);
                 }
+                Effect::Challenge(_) => assert!(self.session.awaits_response()),
                 Effect::Delay => assert_eq!(self.session.awaits(), Awaits::Delay),
                 Effect::Close(_) => assert_eq!(self.session.awaits(), Awaits::Nothing),
             }
