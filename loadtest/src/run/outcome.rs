@@ -22,8 +22,9 @@ pub(crate) struct Outcome {
     pub(crate) counts: Counts,
     /// By what was timed: `intended` (from the moment a client was due until its change was
     /// acknowledged, refused tries included), `session` (the same from the actual start), each
-    /// step of the dialogue from its first byte to the end of its answer (`pass`), and the same
-    /// from the moment the client was due (`until_pass`).
+    /// step of the dialogue from its first byte to the end of its answer (`pass`; `refusal` in
+    /// place of a step that was refused for now), and the same from the moment the client was due
+    /// (`until_pass`).
     pub(crate) latency: BTreeMap<String, Percentiles>,
     /// `intended` and `session` in full.
     #[serde(default)]

@@ -58,16 +58,19 @@ pub(crate) enum Step {
     Commands,
     /// From NEWPASS, or the command that stands for it, to its answer.
     NewPass,
+    /// In place of a step that is refused for now: until that is said.
+    Refusal,
 }
 
 /// All of them, in order, with their names.
-pub(crate) const STEPS: [(Step, &str); 6] = [
+pub(crate) const STEPS: [(Step, &str); 7] = [
     (Step::Connect, "connect"),
     (Step::Greeting, "greeting"),
     (Step::User, "user"),
     (Step::Pass, "pass"),
     (Step::Commands, "commands"),
     (Step::NewPass, "newpass"),
+    (Step::Refusal, "refusal"),
 ];
 
 /// How a session ended.
@@ -175,9 +178,14 @@ async fn converse(call: &Call<'_>, spans: &mut Spans, intend: impl FnOnce() -> b
 /// Takes the time of `step`, which is `work`.
 async fn timed<T>(spans: &mut Spans, step: Step, work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Ending> {
     let begun = clock::monotonic_ns();
-    let result = work.await.map_err(|trouble| trouble.at(step))?;
-    spans[step as usize] = Some(Span { begun, done: clock::monotonic_ns() });
-    Ok(result)
+    let result = work.await;
+    let span = Some(Span { begun, done: clock::monotonic_ns() });
+    match &result {
+        Ok(_) => spans[step as usize] = span,
+        Err(Trouble::Refused(Refusal::NotNow)) => spans[Step::Refusal as usize] = span,
+        Err(_) => {}
+    }
+    result.map_err(|trouble| trouble.at(step))
 }
 
 /// The challenge of a greeting that offers APOP: what stands in angle brackets, these included,
@@ -393,7 +401,13 @@ mod tests {
                 Ending::Refused(Step::NewPass, Refusal::Unknown),
             ),
         ] {
-            assert_eq!(session(Profile::Roundcube, replies).0, ending);
+            let (found, _, steps) = session(Profile::Roundcube, replies);
+            assert_eq!(found, ending);
+            assert_eq!(
+                steps.contains(&Step::Refusal),
+                matches!(ending, Ending::Refused(_, Refusal::NotNow)),
+                "{steps:?}"
+            );
         }
     }
 }
