@@ -9,7 +9,9 @@
 //!   arrives, with the seconds after which to try again. One whose chance is lost later, because
 //!   others came who had a better right, is turned away when the bound is reached; from then on
 //!   the newest of its source and its domain come first, for they can still be served in time,
-//!   until all that wait there are recent.
+//!   until all that wait there are recent. To wait in vain is worse than to be refused, and a
+//!   short queue keeps the workers as busy as a long one: so a forecast has to leave a wide
+//!   margin, which narrows as long waits turn out to end well.
 //! - *Bounded in number.* Beyond [`Bounds::length_max`] a job is refused, unless somebody has more
 //!   waiting than its own source and domain; then that one's newest gives way.
 //! - *Fair* within each of three classes: see [`fair`]. Of eight jobs begun while all classes wait,
@@ -50,6 +52,14 @@ const TURNS: [[Class; 3]; 8] = {
     const CHANGE: [Class; 3] = [Change, Operator, Login];
     [[Operator, Change, Login], CHANGE, CHANGE, CHANGE, [Login, Change, Operator], CHANGE, CHANGE, CHANGE]
 };
+
+/// Of the longest wait, the part that a forecast may reach at first, and at least; the part that is
+/// added to this for each long wait that ends well; and what each wait in vain takes of it.
+/// Together they let one in some thousand wait in vain.
+const TRUSTED_FIRST: u32 = 4;
+const TRUSTED_LEAST: u32 = 8;
+const TRUST_GAINED: u32 = 1 << 14;
+const TRUST_LOST: u32 = 8;
 
 /// Parts in which the share of a class among the jobs begun is counted, and how many of them the
 /// last job is worth.
@@ -141,7 +151,8 @@ pub(super) struct Admission<J> {
     /// The running mean of how long a job takes, in microseconds.
     job_us: u64,
     /// Only jobs that are foreseen to wait less than this are let in. A forecast does not know who
-    /// else will come: each job whose time runs out makes it shorter, each that begins longer.
+    /// else will come: each job whose time runs out makes it shorter, each that begins after half
+    /// as long or more makes it longer. Calm times teach nothing about crowds.
     trusted: Duration,
     turned_away: Vec<TurnedAway<J>>,
 }
@@ -156,7 +167,7 @@ impl<J: Patient> Admission<J> {
             turns_count: 0,
             shares: [SHARE_ONE; 3],
             job_us,
-            trusted: bounds.wait_max,
+            trusted: bounds.wait_max / TRUSTED_FIRST,
             turned_away: Vec::new(),
         }
     }
@@ -200,8 +211,11 @@ impl<J: Patient> Admission<J> {
                 self.turn_away(waiting.job, Reason::Abandoned);
                 continue;
             }
-            self.trusted = (self.trusted + self.bounds.wait_max / 1024).min(self.bounds.wait_max);
-            return Some(Admitted { job: waiting.job, waited: now.since(waiting.arrived), pass });
+            let waited = now.since(waiting.arrived);
+            if waited >= self.trusted / 2 {
+                self.trusted = (self.trusted + self.bounds.wait_max / TRUST_GAINED).min(self.bounds.wait_max);
+            }
+            return Some(Admitted { job: waiting.job, waited, pass });
         }
     }
 
@@ -273,7 +287,7 @@ impl<J: Patient> Admission<J> {
                 let late = queue.oldest().filter(|(_, arrived)| now.since(*arrived) > self.bounds.wait_max);
                 let Some(waiting) = late.and_then(|(number, _)| queue.remove(number)) else { break };
                 queue.turn_to_newest(waiting.origin);
-                self.trusted = (self.trusted - self.trusted / 32).max(self.bounds.wait_max / 8);
+                self.trusted = (self.trusted - self.trusted / TRUST_LOST).max(self.bounds.wait_max / TRUSTED_LEAST);
                 self.turn_away(waiting.job, Reason::Displaced);
             }
         }

@@ -300,8 +300,21 @@ fn overload_costs_neither_throughput_nor_fairness() {
         let (rate, jain) = (changes_per_s(&fates), jain(&fates));
         assert!(rate >= 0.95 * CHANGES_PER_S, "seed {seed}, load {load}: {rate} changes per second");
         assert!(jain >= 0.95, "seed {seed}, load {load}: Jain index {jain}");
-        let (came, late) = fates.iter().fold((0, 0), |(came, late), fate| (came + fate.came, late + fate.displaced));
-        assert!(late * 20 <= came, "seed {seed}, load {load}: {late} of {came} were turned away late");
+    }
+}
+
+/// Of a hundred who cannot be served, all but one are told so at once; from the beginning, and
+/// whether a crowd is many sources of many domains or one of each.
+#[test]
+fn who_cannot_be_served_is_told_at_once() {
+    for (seed, load) in SEEDS.flat_map(|seed| [2.0, 5.0, 10.0].map(|load| (seed, load))) {
+        let mixed = Crowd { sources: 0..64, domains: 1..11, ..Crowd::honest(load * CHANGES_PER_S, 0, 0) };
+        for crowds in [twenty_domains(load), vec![mixed]] {
+            let fates = play(seed, &crowds, 0..20_000);
+            let sum = |of: fn(&Fate) -> u64| fates.iter().map(of).sum::<u64>();
+            let (refused, late) = (sum(|fate| fate.refused), sum(|fate| fate.displaced));
+            assert!(late * 100 < refused, "seed {seed}, load {load}: {late} late, {refused} at once");
+        }
     }
 }
 

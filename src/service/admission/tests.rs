@@ -27,10 +27,10 @@ fn origin(source: u64, domain: u64, account: u64) -> Origin {
     Origin { source, domain, account, weight: 1 }
 }
 
-/// One worker that needs 100 ms for a job; 5 s hold 50 jobs.
+/// One worker that needs 100 ms for a job; 5 s hold 50 jobs. Forecasts have proven good.
 fn admission(length_max: usize) -> Admission<Job> {
     let bounds = Bounds { workers: 1, wait_max: Duration::from_secs(5), length_max };
-    Admission::new(bounds, Duration::from_millis(100))
+    Admission { trusted: bounds.wait_max, ..Admission::new(bounds, Duration::from_millis(100)) }
 }
 
 /// Takes all jobs, one after the other at the time zero, and returns their numbers.
@@ -137,6 +137,24 @@ fn the_bound_follows_the_measured_time() {
     let admitted =
         (0..100).filter(|number| admission.offer(job(*number), Class::Login, origin(1, 1, *number), Tick(0)).is_ok());
     assert!((4..=7).contains(&admitted.count()), "one second each, five seconds");
+}
+
+#[test]
+fn forecasts_may_reach_farther_when_long_waits_end_well() {
+    let bounds = Bounds { workers: 1, wait_max: Duration::from_secs(5), length_max: 1000 };
+    let mut admission = Admission::new(bounds, Duration::from_millis(100));
+    assert!(admission.trusted < bounds.wait_max / 2);
+    for (wait_ms, grows) in [(0, false), (600, false), (1000, true)] {
+        let before = admission.trusted;
+        offer(&mut admission, 0, Class::Login, origin(1, 1, 1));
+        let admitted = admission.take(Tick(wait_ms)).unwrap();
+        admission.finish(admitted.pass, Duration::from_millis(100));
+        assert_eq!(admission.trusted > before, grows, "after {wait_ms} ms");
+    }
+    let before = admission.trusted;
+    offer(&mut admission, 1, Class::Login, origin(1, 1, 1));
+    assert!(admission.take(Tick(5001)).is_none());
+    assert!(admission.trusted < before - before / 10, "{:?} after {before:?}", admission.trusted);
 }
 
 /// Jobs 0 to 2 come at the time zero and the others at `times`; returns the order of these others
