@@ -33,7 +33,7 @@ mod server;
 
 use generator::{Findings, Generator};
 use machine::Spread;
-use process::{Place, Running, raise_open_files, spawn_in};
+use process::{Place, Running, memory_bytes, raise_open_files, spawn_in};
 use server::{Server, await_listener, free_address};
 
 const SERVER_CPU: usize = 0;
@@ -143,25 +143,17 @@ impl Contender {
 
     /// Bytes of anonymous memory per connection: while [`IDLE_CONNECTIONS`] are open, against none.
     fn idle_bytes(&self, generator: &Generator<'_>, touch: &str) -> io::Result<f64> {
-        let before = anonymous_bytes(self.pid)?;
+        let before = memory_bytes(self.pid, "RssAnon")?;
         let arguments = format!("idle {touch} --protocol {} --connections {IDLE_CONNECTIONS}", self.protocol);
         let mut child = generator.start(self.address, &arguments)?;
         BufReader::new(child.stdout.as_mut().expect("it is piped")).read_line(&mut String::new())?;
-        let after = anonymous_bytes(self.pid)?;
+        let after = memory_bytes(self.pid, "RssAnon")?;
         let kept = generator::finish(child)?.number("kept");
         if kept < f64::from(IDLE_CONNECTIONS) {
             return Err(io::Error::other(format!("only {kept} idle connections were kept")));
         }
         Ok((after - before) / f64::from(IDLE_CONNECTIONS))
     }
-}
-
-/// The anonymous memory of process `pid` that is resident.
-fn anonymous_bytes(pid: u32) -> io::Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let kib: Option<f64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-    kib.map(|kib| kib * 1024.0).ok_or_else(|| io::Error::other("the kernel does not say RssAnon"))
 }
 
 /// The same load on all servers, one right after the other: what each run found.

@@ -1,5 +1,7 @@
 //! The load generator, as a process of its own, and what it reports.
 
+#![allow(dead_code, reason = "every bench uses the parts that it needs")]
+
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,11 +36,22 @@ impl<'a> Generator<'a> {
     /// Starts `peak` with `arguments` (blank-separated) against `address`; reads the shared
     /// password from standard input where `--password-stdin` is among them.
     pub(crate) fn start(&self, address: SocketAddr, arguments: &str) -> io::Result<Child> {
+        let mut command = self.command("peak");
+        command.args(arguments.split_whitespace()).args(["--json", "--address", &address.to_string()]);
+        self.spawn(&mut command, arguments.contains("--password-stdin"))
+    }
+
+    /// What runs `subcommand`.
+    pub(crate) fn command(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.binary);
-        command.arg("peak").args(arguments.split_whitespace()).args(["--json", "--address", &address.to_string()]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = spawn_in(self.place, &mut command)?;
-        if arguments.contains("--password-stdin") {
+        command.arg(subcommand);
+        command
+    }
+
+    /// Starts `command`, and tells it the shared password if it reads one.
+    pub(crate) fn spawn(&self, command: &mut Command, reads_password: bool) -> io::Result<Child> {
+        let mut child = spawn_in(self.place, command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+        if reads_password {
             child.stdin.take().expect("it is piped").write_all(format!("{PASSWORD}\n").as_bytes())?;
         }
         Ok(child)

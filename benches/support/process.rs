@@ -1,7 +1,9 @@
 //! Child processes on chosen CPUs.
 
-use std::io;
+#![allow(dead_code, reason = "every bench uses the parts that it needs")]
+
 use std::process::{Child, Command};
+use std::{fs, io};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setpriority_process, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -47,4 +49,12 @@ pub(crate) fn spawn_in(place: Place<'_>, command: &mut Command) -> io::Result<Ch
 pub(crate) fn raise_open_files() -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
+}
+
+/// A size that the kernel says of process `pid` under `name`, as in proc(5)'s status.
+pub(crate) fn memory_bytes(pid: u32, name: &str) -> io::Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let kib: Option<f64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    kib.map(|kib| kib * 1024.0).ok_or_else(|| io::Error::other(format!("the kernel does not say {name}")))
 }

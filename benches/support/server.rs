@@ -1,12 +1,15 @@
 //! The server under measurement: the release binary on a throw-away store.
 
+#![allow(dead_code, reason = "every bench uses the parts that it needs")]
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use keyturn::model::Argon2idCost;
+use keyturn::model::{Argon2idCost, Clock, Tick};
 use tempfile::TempDir;
 
 use crate::process::{Place, Running, spawn_in};
@@ -18,12 +21,14 @@ const BINARY: &str = env!("CARGO_BIN_EXE_keyturn");
 /// Where they live.
 pub(crate) const DOMAIN: &str = "bench.example";
 const CHANNELS: usize = 20_000;
+const CONFIG: &str = "keyturn.toml";
 
 /// A running server, ended and forgotten when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Running,
     address: SocketAddr,
+    opened_in: Duration,
     _data: TempDir,
 }
 
@@ -32,7 +37,7 @@ impl Server {
     pub(crate) fn start(place: Place<'_>, accounts: usize, cost: Argon2idCost) -> io::Result<Self> {
         let data = tempfile::tempdir()?;
         let store = data.path().join("store");
-        let config = data.path().join("keyturn.toml");
+        let config = data.path().join(CONFIG);
         let address = free_address()?;
         fs::write(
             &config,
@@ -59,13 +64,33 @@ impl Server {
                 return Err(io::Error::other("an account cannot be made"));
             }
         }
+        Self::serve(place, data, &store, address)
+    }
+
+    /// Starts a server in `place`, configured as it comes, on the accounts of [`DOMAIN`] that lie
+    /// in `store`.
+    pub(crate) fn start_on(place: Place<'_>, store: &Path) -> io::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let address = free_address()?;
+        let config = format!("main_domain = \"{DOMAIN}\"\n[[listener]]\naddress = \"{address}\"\n");
+        fs::write(data.path().join(CONFIG), config)?;
+        Self::serve(place, data, store, address)
+    }
+
+    fn serve(place: Place<'_>, data: TempDir, store: &Path, address: SocketAddr) -> io::Result<Self> {
         let log = File::create(data.path().join("log"))?;
         let mut command = Command::new(BINARY);
-        command.arg("serve").arg("--config").arg(&config).arg("--data").arg(&store);
+        command.arg("serve").arg("--config").arg(data.path().join(CONFIG)).arg("--data").arg(store);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let clock = Clock::new();
         let process = Running(spawn_in(place, &mut command)?);
         await_listener(address)?;
-        Ok(Self { process, address, _data: data })
+        Ok(Self { process, address, opened_in: clock.now().since(Tick(0)), _data: data })
+    }
+
+    /// From its start until it listened.
+    pub(crate) fn opened_in(&self) -> Duration {
+        self.opened_in
     }
 
     /// Where it listens.
@@ -86,11 +111,11 @@ pub(crate) fn free_address() -> io::Result<SocketAddr> {
 
 /// Waits until somebody listens on `address`.
 pub(crate) fn await_listener(address: SocketAddr) -> io::Result<()> {
-    for _ in 0..500 {
+    for _ in 0..5000 {
         if TcpStream::connect(address).is_ok() {
             return Ok(());
         }
-        std::thread::park_timeout(Duration::from_millis(20));
+        std::thread::park_timeout(Duration::from_millis(2));
     }
     Err(io::Error::other("the server does not come up"))
 }

@@ -1,0 +1,283 @@
+//! What becomes of a server when far more is asked of it than it can do?
+//!
+//! A server can at best go on as if the surplus were not there: whoever it serves is served at
+//! its full capacity, whoever it cannot serve is told so at once, and when the surplus ends nobody
+//! notices any more that there was one. Refusing costs something, too: a refused session is a
+//! connection and four lines, some 50 µs of the core that should hash. At ten times the capacity of
+//! a hundred changes a second that is 4.5 % of it, which bounds what can be reached there.
+//!
+//! Server on one CPU, configured as it comes; generator on the other. First its capacity is found,
+//! with 16 clients that begin again as soon as they have ended. Then clients come when they come
+//! (Poisson), in multiples of that. Then half the capacity is asked for all the time, and ten
+//! times the capacity for a while in between. Last, each of ten domains asks for its tenth, but one
+//! for a hundred times that.
+//!
+//! `cargo bench --bench overload [-- --rounds N --seconds S --patience S]`. Writes `benches/record/overload.md`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, io};
+
+#[path = "support/generator.rs"]
+mod generator;
+#[path = "support/load.rs"]
+mod load;
+#[path = "support/machine.rs"]
+mod machine;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/server.rs"]
+mod server;
+
+use generator::Generator;
+use load::{Crowd, Load, Outcome, finish};
+use machine::Spread;
+use process::{Place, memory_bytes, raise_open_files};
+use server::Server;
+
+const SERVER_CPU: usize = 0;
+const GENERATOR_CPU: usize = 1;
+const CLIENTS: usize = 16;
+const DOMAINS: u32 = 10;
+const ACCOUNTS_PER_DOMAIN: u32 = 5000;
+const MULTIPLES: [f64; 4] = [1.0, 2.0, 5.0, 10.0];
+/// Of the last of them, against the capacity.
+const GOODPUT_MIN: f64 = 0.95;
+const REFUSAL_P99_MS_MAX: f64 = 50.0;
+const RECOVERY_S_MAX: f64 = 5.0;
+const FAIR_SHARE_MIN: f64 = 0.9;
+/// Of memory after the last overload, against that after the first.
+const MEMORY_GROWTH_MAX: f64 = 1.05;
+/// How long half the capacity is asked for before there is more, and after.
+const BEFORE_S: u64 = 8;
+const AFTER_S: u64 = 10;
+/// How long the greedy domain asks alone, before the others come and after they have gone.
+const ALONE_S: u64 = 3;
+const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/record/overload.md");
+
+/// What one round found.
+struct Round {
+    /// Changes per second.
+    capacity: f64,
+    overloads: Vec<Overload>,
+    recovery: Recovery,
+    fairness: Fairness,
+}
+
+/// What became of clients that asked for a multiple of the capacity.
+struct Overload {
+    outcome: Outcome,
+    /// The most memory that the server has had so far.
+    peak_mib: f64,
+}
+
+/// How the server came back to normal.
+struct Recovery {
+    /// p99 in the worst second before the overload, in ms.
+    normal_p99_ms: f64,
+    /// After the overload, until every further second was normal.
+    seconds: f64,
+}
+
+/// What ten domains got of a fair share each.
+struct Fairness {
+    /// The one that asked for a hundred times its share.
+    greedy: f64,
+    /// The one of the others that fared worst.
+    worst: f64,
+    others: f64,
+}
+
+/// All accounts: some spread over all domains, and some in each of them.
+struct Crowds {
+    all: Crowd,
+    /// Half the capacity, while `all` ask for more.
+    steady: Crowd,
+    by_domain: Vec<Crowd>,
+}
+
+impl Crowds {
+    fn new() -> Self {
+        let everywhere = |letter: char| Crowd {
+            users: format!("{letter}{{}}@d{{d}}.example"),
+            accounts: ACCOUNTS_PER_DOMAIN * DOMAINS,
+            domains: DOMAINS,
+        };
+        let of_domain = |domain: u32| Crowd {
+            users: format!("u{{}}@d{domain}.example"),
+            accounts: ACCOUNTS_PER_DOMAIN,
+            domains: 1,
+        };
+        Self { all: everywhere('a'), steady: everywhere('s'), by_domain: (0..DOMAINS).map(of_domain).collect() }
+    }
+
+    fn prepare(&self, generator: &Generator<'_>, store: &Path) -> io::Result<()> {
+        [&self.all, &self.steady].into_iter().chain(&self.by_domain).try_for_each(|it| it.prepare(generator, store))
+    }
+}
+
+fn wait(seconds: u64) {
+    std::thread::park_timeout(Duration::from_secs(seconds));
+}
+
+fn measure(load: &Load<'_>, crowds: &Crowds, server: &Server, seconds: u64) -> io::Result<Round> {
+    let closed = load.run(&crowds.all, &format!("--clients {CLIENTS} --seconds {seconds}"))?;
+    let capacity = closed.number("/goodput_per_s");
+    let mut overloads = Vec::new();
+    for multiple in MULTIPLES {
+        let arrivals = format!("--arrivals poisson:{} --seconds {seconds}", multiple * capacity);
+        let outcome = load.run(&crowds.all, &arrivals)?;
+        overloads.push(Overload { outcome, peak_mib: memory_bytes(server.pid(), "VmHWM")? / f64::from(1 << 20) });
+    }
+    let recovery = recover(load, crowds, capacity, seconds)?;
+    let fairness = share(load, crowds, capacity, seconds)?;
+    Ok(Round { capacity, overloads, recovery, fairness })
+}
+
+/// Asks for half the capacity all the time, and for ten times the capacity for some `seconds` of it.
+fn recover(load: &Load<'_>, crowds: &Crowds, capacity: f64, seconds: u64) -> io::Result<Recovery> {
+    let length = BEFORE_S + seconds + AFTER_S;
+    let steady = load.start(&crowds.steady, &format!("--arrivals poisson:{} --seconds {length}", capacity / 2.0))?;
+    wait(BEFORE_S);
+    let most = MULTIPLES[MULTIPLES.len() - 1];
+    let surplus = format!("--arrivals poisson:{} --seconds {seconds}", (most - 0.5) * capacity);
+    load.run(&crowds.all, &surplus)?;
+    let outcome = finish(steady)?;
+    let (p99, refused) = (outcome.series("p99_ms"), outcome.series("refused"));
+    // Whole seconds, without the one in which a process begins and that in which the surplus does.
+    let normal_p99_ms = p99[1..BEFORE_S as usize - 1].iter().copied().fold(0.0, f64::max);
+    let is_normal = |second: usize| p99[second] <= 2.0 * normal_p99_ms && refused[second] == 0.0;
+    let end = (BEFORE_S + seconds) as usize;
+    let last_bad = (end..length as usize).rev().find(|second| !is_normal(*second));
+    Ok(Recovery { normal_p99_ms, seconds: last_bad.map_or(0.0, |second| (second + 1 - end) as f64) })
+}
+
+/// Lets each domain ask for its share of the capacity, and one for a hundred times that.
+fn share(load: &Load<'_>, crowds: &Crowds, capacity: f64, seconds: u64) -> io::Result<Fairness> {
+    let fair = capacity / f64::from(DOMAINS);
+    let come = |crowd: &Crowd, rate: f64, seconds: u64| {
+        load.start(crowd, &format!("--arrivals constant:{rate} --seconds {seconds}"))
+    };
+    let greedy = come(&crowds.by_domain[0], 100.0 * fair, seconds + 2 * ALONE_S)?;
+    wait(ALONE_S);
+    let others: Vec<_> =
+        crowds.by_domain[1..].iter().map(|crowd| come(crowd, fair, seconds)).collect::<Result<_, _>>()?;
+    let share_of = |outcome: &Outcome, seconds: &[usize; 2]| {
+        let changed = &outcome.series("changed")[seconds[0]..seconds[1]];
+        changed.iter().sum::<f64>() / changed.len() as f64 / fair
+    };
+    // The first clients have still to wait for their answers in the first second.
+    let window = [1, seconds as usize];
+    let others: Vec<f64> =
+        others.into_iter().map(|child| Ok(share_of(&finish(child)?, &window))).collect::<io::Result<_>>()?;
+    let window = window.map(|second| second + ALONE_S as usize);
+    let greedy = share_of(&finish(greedy)?, &window);
+    let Spread { median, min, .. } = Spread::of(others);
+    Ok(Fairness { greedy, worst: min, others: median })
+}
+
+#[expect(clippy::print_stdout, reason = "a bench speaks to its terminal")]
+fn main() -> io::Result<()> {
+    raise_open_files()?;
+    let count = machine::argument("--rounds", 3.0) as usize;
+    let seconds = machine::argument("--seconds", 10.0) as u64;
+    let patience = machine::argument("--patience", 10.0);
+    let generator = Generator::build(Place { cpus: &[GENERATOR_CPU], nice: 0 })?;
+    let folder = tempfile::tempdir()?;
+    let store = folder.path().join("store");
+    let crowds = Crowds::new();
+    crowds.prepare(&generator, &store)?;
+    let server = Server::start_on(Place { cpus: &[SERVER_CPU], nice: 0 }, &store)?;
+    let load = Load { generator: &generator, address: server.address(), ledgers: folder.path() };
+    let mut rounds = Vec::new();
+    for number in 1..=count {
+        machine::await_quiet(patience)?;
+        let round = measure(&load, &crowds, &server, seconds)?;
+        println!("round {number}: {:.1} changes/s", round.capacity);
+        for (multiple, overload) in MULTIPLES.iter().zip(&round.overloads) {
+            let Overload { outcome, peak_mib } = overload;
+            let number = |path: &str| outcome.number(path);
+            println!(
+                "  x{multiple}: {:.1}/s, refusals p99 {:.1} ms, changes p99 {:.0} ms, {peak_mib:.0} MiB",
+                number("/goodput_per_s"),
+                number("/latency/refusal/p99_ms"),
+                number("/latency/intended/p99_ms")
+            );
+        }
+        let (Recovery { normal_p99_ms, seconds }, Fairness { greedy, worst, .. }) = (&round.recovery, &round.fairness);
+        println!("  normal: {normal_p99_ms:.0} ms, again after {seconds} s; greedy {greedy:.2}, worst {worst:.3}");
+        rounds.push(round);
+    }
+    let record = record(&rounds, seconds)?;
+    println!("\n{record}");
+    fs::write(RECORD, record)
+}
+
+/// The page that is kept.
+fn record(rounds: &[Round], seconds: u64) -> io::Result<String> {
+    let count = rounds.len();
+    let over = |of: &dyn Fn(&Round) -> f64| Spread::of(rounds.iter().map(of));
+    let mut page = format!(
+        "# Overload\n\n{}. Server on CPU {SERVER_CPU}, generator on CPU {GENERATOR_CPU}; the default configuration; Argon2id \
+         19456 KiB, t=2, p=1; {DOMAINS} domains.\n`cargo bench --bench overload -- --rounds {count} --seconds {seconds}`: \
+         median (min–max) of {count} rounds.\n\nCapacity, with {CLIENTS} clients that begin again as soon as they have ended: \
+         {} changes/s.\n\n\
+         | clients come in | goodput against capacity | refused | refusal p50 ms | refusal p99 ms | change p50 ms | change p99 ms | peak memory MiB |\n\
+         |---|---|---|---|---|---|---|---|\n",
+        machine::describe()?,
+        over(&|round| round.capacity).show(1),
+    );
+    for (index, multiple) in MULTIPLES.iter().enumerate() {
+        let of = |path: &str| over(&|round: &Round| round.overloads[index].outcome.number(path));
+        let goodput = over(&|round: &Round| round.overloads[index].outcome.number("/goodput_per_s") / round.capacity);
+        writeln!(
+            page,
+            "| {multiple} × capacity | {} | {:.0} | {} | {} | {:.0} | {:.0} | {:.0} |",
+            goodput.show(3),
+            of("/counts/refused").median,
+            of("/latency/refusal/p50_ms").show(1),
+            of("/latency/refusal/p99_ms").show(1),
+            of("/latency/intended/p50_ms").median,
+            of("/latency/intended/p99_ms").median,
+            over(&|round| round.overloads[index].peak_mib).median,
+        )
+        .expect("a String takes everything");
+    }
+    page.push_str("\n| measure | found | wanted | reached |\n|---|---|---|---|\n");
+    let last = MULTIPLES.len() - 1;
+    let mut row = |what: &str, found: Spread, decimals: usize, wanted: f64, is_most: bool| {
+        let reached = if is_most { found.median <= wanted } else { found.median >= wanted };
+        let (sign, verdict) = (if is_most { "≤" } else { "≥" }, if reached { "yes" } else { "no" });
+        writeln!(page, "| {what} | **{}** | {sign} {wanted} | {verdict} |", found.show(decimals))
+            .expect("a String takes everything");
+    };
+    let most = |round: &Round, path: &str| round.overloads[last].outcome.number(path);
+    let goodput = over(&|round| most(round, "/goodput_per_s") / round.capacity);
+    row("goodput at 10 ×, against capacity", goodput, 3, GOODPUT_MIN, false);
+    let refusal = over(&|round| most(round, "/latency/refusal/p99_ms"));
+    row("a refusal at 10 ×, p99 ms", refusal, 1, REFUSAL_P99_MS_MAX, true);
+    let growth = rounds[count - 1].overloads[last].peak_mib / rounds[0].overloads[last].peak_mib;
+    let growth = Spread::of([growth]);
+    row("peak memory of the last round against the first", growth, 3, MEMORY_GROWTH_MAX, true);
+    let recovery = over(&|round| round.recovery.seconds);
+    row("seconds until half the capacity is served as before", recovery, 0, RECOVERY_S_MAX, true);
+    let worst = over(&|round| round.fairness.worst);
+    row(
+        "what the worst-off of nine domains got of its share, the tenth asking for 100 ×",
+        worst,
+        3,
+        FAIR_SHARE_MIN,
+        false,
+    );
+    write!(
+        page,
+        "\nThe nine got {} of their shares in the middle, the tenth {}. A second counts as served as before when \
+         nobody is refused in it and its p99 is at most twice that of the worst second before, {} ms.\n",
+        over(&|round| round.fairness.others).show(2),
+        over(&|round| round.fairness.greedy).show(2),
+        over(&|round| round.recovery.normal_p99_ms).show(0),
+    )
+    .expect("a String takes everything");
+    Ok(page)
+}
