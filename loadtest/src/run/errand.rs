@@ -74,8 +74,8 @@ impl Errand {
 
     /// The account's name, the old password and the new one.
     pub(crate) fn words(&self, naming: &Naming, lent: &Lent) -> (String, String, String) {
-        let old = if self.is_wrong { WRONG.to_owned() } else { naming.password(lent.password) };
-        let new = if self.is_too_short { TOO_SHORT.to_owned() } else { naming.password(lent.attempt) };
+        let old = if self.is_wrong { WRONG.to_owned() } else { naming.password(lent.index, lent.password) };
+        let new = if self.is_too_short { TOO_SHORT.to_owned() } else { naming.password(lent.index, lent.attempt) };
         (naming.account(lent.index), old, new)
     }
 
@@ -139,7 +139,7 @@ mod tests {
         let words = |is_wrong, is_too_short| {
             Errand { profile: Profile::Slow, source: None, is_wrong, is_too_short }.words(&naming, &lent)
         };
-        assert_eq!(words(false, false), ("u3@d".to_owned(), "secret-1".to_owned(), "secret-2".to_owned()));
+        assert_eq!(words(false, false), ("u3@d".to_owned(), "secret-3-1".to_owned(), "secret-3-2".to_owned()));
         assert_eq!(words(true, false).1, WRONG);
         assert_eq!(words(false, true).2, TOO_SHORT);
     }

@@ -64,9 +64,10 @@ impl Naming {
         self.user.replace("{d}", &domain.to_string()).replace("{}", &index.to_string())
     }
 
-    /// The account's password with that number.
-    pub(crate) fn password(&self, number: u32) -> String {
-        if number == 0 { self.password.clone() } else { format!("{}-{number}", self.password) }
+    /// The password of account `index` with that number. All but the first differ between accounts,
+    /// so that a password given to another account than it was meant for is found.
+    pub(crate) fn password(&self, index: u32, number: u32) -> String {
+        if number == 0 { self.password.clone() } else { format!("{}-{index}-{number}", self.password) }
     }
 }
 
@@ -199,8 +200,8 @@ mod tests {
     fn names_and_passwords_follow_their_patterns() {
         let naming = Naming { user: "u{}@d{d}.example".to_owned(), domains: 3, password: "p w".to_owned() };
         assert_eq!(naming.account(7), "u7@d1.example");
-        assert_eq!(naming.password(0), "p w");
-        assert_eq!(naming.password(2), "p w-2");
+        assert_eq!(naming.password(7, 0), "p w");
+        assert_eq!(naming.password(7, 2), "p w-7-2");
     }
 
     #[test]

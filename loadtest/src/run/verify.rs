@@ -149,7 +149,7 @@ pub(crate) fn verify(options: &Options) -> io::Result<ExitCode> {
         while let Some((account, entries)) = next()? {
             let name = naming.account(account);
             let finding =
-                History::of(&entries).judge(|number| is_accepted(address, &name, &naming.password(number)))?;
+                History::of(&entries).judge(|number| is_accepted(address, &name, &naming.password(account, number)))?;
             found.extend(finding.map(|finding| (account, finding)));
         }
         Ok(found)
