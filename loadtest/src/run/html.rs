@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::outcome::Outcome;
+use super::outcome::{CapacityStep, Outcome, Second};
 use super::plot::{self, Curve};
 use super::summary::latencies;
 
@@ -100,7 +100,7 @@ fn put_section(page: &mut String, title: &str, text: &str, body: &str) {
 }
 
 /// The values of every second, `value` of each.
-fn by_second(outcome: &Outcome, value: fn(&super::outcome::Second) -> f64) -> Vec<(f64, f64)> {
+fn by_second(outcome: &Outcome, value: impl Fn(&Second) -> f64) -> Vec<(f64, f64)> {
     (0..).zip(&outcome.series).map(|(at, second)| (f64::from(at), value(second))).collect()
 }
 
@@ -116,19 +116,28 @@ fn rates(outcome: &Outcome) -> io::Result<String> {
     )
 }
 
+/// Seconds without a change have no latency.
 fn latency_over_time(outcome: &Outcome) -> io::Result<String> {
+    let known = |second: &Second, value: f64| if second.changed > 0 { value } else { f64::NAN };
     plot::draw(
         "seconds",
         "ms",
         plot::PLAIN,
         &[
-            Curve { name: "99th percentile", color: PURPLE, points: by_second(outcome, |second| second.p99_ms) },
-            Curve { name: "median", color: BLUE, points: by_second(outcome, |second| second.p50_ms) },
+            Curve {
+                name: "99th percentile",
+                color: PURPLE,
+                points: by_second(outcome, |second| known(second, second.p99_ms)),
+            },
+            Curve { name: "median", color: BLUE, points: by_second(outcome, |second| known(second, second.p50_ms)) },
         ],
     )
 }
 
 fn refusals(outcome: &Outcome) -> io::Result<String> {
+    if outcome.series.iter().all(|second| second.refused + second.failed == 0) {
+        return Ok("<p class=\"none\">There were none.</p>".to_owned());
+    }
     plot::draw(
         "seconds",
         "per second",
@@ -146,7 +155,7 @@ fn queue(outcome: &Outcome) -> io::Result<String> {
 }
 
 fn capacity(outcome: &Outcome) -> io::Result<String> {
-    let point = |step: &super::outcome::CapacityStep| (f64::from(step.clients), step.changes_per_s);
+    let point = |step: &CapacityStep| (f64::from(step.clients), step.changes_per_s);
     let points = outcome.capacity.iter().map(point).collect();
     plot::draw("clients", "changes per second", plot::PLAIN, &[Curve { name: "changed", color: GREEN, points }])
 }
@@ -228,7 +237,7 @@ fn generator_table(outcome: &Outcome) -> String {
 }
 
 fn milliseconds(value: f64) -> String {
-    if value < 10_000.0 { format!("{value:.1} ms") } else { format!("{:.1} s", value / 1000.0) }
+    if value < 1000.0 { format!("{value:.1} ms") } else { format!("{:.2} s", value / 1000.0) }
 }
 
 fn put(text: &mut String, more: std::fmt::Arguments<'_>) {
@@ -241,7 +250,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::outcome::{CapacityStep, Counts, Generator, Percentiles, Second};
+    use super::super::outcome::{Counts, Generator, Percentiles};
     use super::*;
 
     fn outcome() -> Outcome {

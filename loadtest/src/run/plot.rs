@@ -5,8 +5,8 @@ use std::io;
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
-use plotters::prelude::{ChartBuilder, Color, IntoDrawingArea, LineSeries, PathElement, RGBColor, SVGBackend};
-use plotters::style::{IntoFont, TRANSPARENT, WHITE};
+use plotters::prelude::{ChartBuilder, Circle, Color, IntoDrawingArea, LineSeries, RGBColor, SVGBackend};
+use plotters::style::{IntoFont, TRANSPARENT};
 
 const SIZE: (u32, u32) = (960, 300);
 
@@ -22,7 +22,7 @@ pub(crate) struct Curve {
     pub(crate) name: &'static str,
     /// Red, green, blue.
     pub(crate) color: (u8, u8, u8),
-    /// Where it goes through.
+    /// Where it goes through; it is interrupted where a height is not a number.
     pub(crate) points: Vec<(f64, f64)>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn draw(across: &str, up: &str, names: Names, curves: &[Curve]) -> io
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let width = points().map(|point| point.0).fold(1.0, f64::max);
     let height = points().map(|point| point.1).fold(1.0, f64::max);
-    let mut svg = String::new();
+    let mut svg = legend(curves);
     paint(&mut svg, (width, height), (across, up), names, curves)
         .map_err(|fault| io::Error::other(fault.to_string()))?;
     // Its size on the page is that of the page's column; the plot's own is only its shape.
@@ -116,22 +116,28 @@ fn paint(
         .label_style(FONT.into_font().color(&INK))
         .draw()
         .map_err(|fault| boxed(&fault))?;
-    for curve in curves {
-        let (red, green, blue) = curve.color;
-        let style = RGBColor(red, green, blue).stroke_width(2);
-        chart
-            .draw_series(LineSeries::new(curve.points.iter().copied(), style))
-            .map_err(|fault| boxed(&fault))?
-            .label(curve.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
+    for Curve { color: (red, green, blue), points, .. } in curves {
+        let color = RGBColor(*red, *green, *blue);
+        for run in points.split(|(_, height)| height.is_nan()) {
+            let line = LineSeries::new(run.iter().copied(), color.stroke_width(2));
+            chart.draw_series(line).map_err(|fault| boxed(&fault))?;
+            if let [alone] = run {
+                let dot = Circle::new(*alone, 2, color.filled());
+                chart.draw_series([dot]).map_err(|fault| boxed(&fault))?;
+            }
+        }
     }
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.85))
-        .label_font(FONT.into_font().color(&INK))
-        .draw()
-        .map_err(|fault| boxed(&fault))?;
     area.present().map_err(|fault| boxed(&fault))
+}
+
+/// Which colour is what, above the plot, where it is in nobody's way.
+fn legend(curves: &[Curve]) -> String {
+    let mut legend = "<p class=\"legend\">".to_owned();
+    for Curve { name, color: (red, green, blue), .. } in curves {
+        let entry = format!("<span style=\"border-color: rgb({red}, {green}, {blue})\">{name}</span> ");
+        legend.push_str(&entry);
+    }
+    legend + "</p>\n"
 }
 
 /// Round numbers from 0 to `end`, five to ten of them: 1, 2 or 5 times a power of ten apart.
@@ -163,9 +169,18 @@ mod tests {
     fn a_plot_has_a_line_for_each_curve_and_a_name_for_each_axis() {
         let curve = |name, color| Curve { name, color, points: vec![(0.0, 1.0), (9.0, 30.0)] };
         let svg = draw("seconds", "clients", PLAIN, &[curve("one", (1, 2, 3)), curve("two", (4, 5, 6))]).unwrap();
-        for needle in ["seconds", "clients", "one", "two", "#010203", "#040506"] {
+        for needle in ["seconds", "clients", ">one<", ">two<", "#010203", "#040506", "rgb(4, 5, 6)"] {
             assert!(svg.contains(needle), "{needle} in {svg}");
         }
         assert!(draw("seconds", "clients", PLAIN, &[]).is_ok());
+    }
+
+    #[test]
+    fn a_curve_is_interrupted_where_there_is_nothing_to_show() {
+        let points = [1.0, 2.0, f64::NAN, 3.0, f64::NAN, 4.0, 5.0].into_iter().enumerate();
+        let points = points.map(|(at, height)| (at as f64, height)).collect();
+        let svg = draw("seconds", "ms", PLAIN, &[Curve { name: "one", color: (1, 2, 3), points }]).unwrap();
+        let count = |shape: &str| svg.lines().filter(|line| line.contains(shape) && line.contains("#010203")).count();
+        assert_eq!((count("<polyline"), count("<circle")), (2, 1), "{svg}");
     }
 }
