@@ -1,6 +1,8 @@
 //! The data directory: made, opened, set up.
 
 use std::fs::DirBuilder;
+#[cfg(debug_assertions)]
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use keyturn::auth::{Credentials, Hasher, Recognizer};
 use keyturn::config::Config;
 use keyturn::directory::{Directory, DirectoryFault};
 use keyturn::model::{AccountName, DomainName};
+#[cfg(debug_assertions)]
+use keyturn::store::{Breach, Broken};
 use keyturn::store::{CommitFault, Embedded, OpenFault, OpenFaultKind, Outcome, ReadFault, Store, Transaction};
 
 use super::failure::{Exit, Failure};
@@ -59,7 +63,7 @@ impl Data {
             .mode(0o700)
             .create(path)
             .map_err(|fault| Failure::failed(format_args!("{shown}: the directory cannot be made: {fault}")))?;
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(&path.join(STORE_FILE))?);
+        let store = open_store(&path.join(STORE_FILE))?;
         let config = match Directory::main_domain_of(&*store)? {
             None => config,
             Some(founded) => {
@@ -111,6 +115,20 @@ impl Data {
     pub(crate) fn hasher(&self) -> Hasher {
         Hasher::new(self.config.argon2id, Recognizer::new())
     }
+}
+
+/// Opens the store in the file `path`.
+///
+/// Where debug assertions are compiled in, the environment can ask for one that breaks a promise,
+/// so that tests can see that it would be noticed.
+fn open_store(path: &Path) -> Result<Arc<dyn Store>, Failure> {
+    #[cfg(debug_assertions)]
+    if let Ok(breach) = std::env::var("KEYTURN_BREAKS_A_PROMISE") {
+        writeln!(std::io::stderr(), "this server breaks a promise on purpose: {breach}").unwrap_or_default();
+        let breach = breach.parse::<Breach>().map_err(Failure::failed)?;
+        return Ok(Arc::new(Broken::open(path, breach)?));
+    }
+    Ok(Arc::new(Embedded::open(path)?))
 }
 
 /// Seconds since 1970, UTC.

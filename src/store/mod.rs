@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+#[cfg(debug_assertions)]
+mod broken;
 mod embedded;
 #[cfg(test)]
 mod faulty_disk;
@@ -14,6 +16,8 @@ mod open_fault;
 #[cfg(test)]
 mod tests;
 
+#[cfg(debug_assertions)]
+pub use broken::{Breach, Broken};
 pub use embedded::{CACHE_BYTES, Embedded};
 pub use open_fault::{OpenFault, OpenFaultKind};
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -48,6 +48,11 @@ impl Home {
         self.folder.path().join("data")
     }
 
+    /// The folder of everything.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Starts the server and returns when it greets.
     pub(crate) fn serve(&self) -> Program {
         self.serve_with(&[])
@@ -55,7 +60,18 @@ impl Home {
 
     /// As [`Home::serve`], with more arguments.
     pub(crate) fn serve_with(&self, more: &[&str]) -> Program {
-        let mut program = Program::new(&mut self.command(&[&["serve"], more].concat()), self.address);
+        self.greeted(Program::new(&mut self.command(&[&["serve"], more].concat()), self.address))
+    }
+
+    /// Starts one that breaks a promise, which is named as the store names it.
+    #[cfg(debug_assertions)]
+    pub(crate) fn serve_breaking(&self, promise: &str) -> Program {
+        let mut command = self.command(&["serve"]);
+        self.greeted(Program::new(command.env("KEYTURN_BREAKS_A_PROMISE", promise), self.address))
+    }
+
+    /// Returns `program` when it greets.
+    fn greeted(&self, mut program: Program) -> Program {
         let begun = Instant::now();
         loop {
             if let Ok(mut client) = Client::try_connect(self.address) {
