@@ -6,18 +6,18 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::outcome::{CapacityStep, Outcome, Second};
-use super::plot::{self, Curve};
+use super::outcome::{CapacityStep, Outcome, Quantile, Second};
+use super::plot::{self, Curve, Paint, Points};
 use super::summary::latencies;
 
 const STYLE: &str = include_str!("report.css");
 
-const GREY: (u8, u8, u8) = (120, 130, 145);
-const GREEN: (u8, u8, u8) = (22, 128, 84);
-const BLUE: (u8, u8, u8) = (37, 92, 196);
-const PURPLE: (u8, u8, u8) = (160, 40, 140);
-const ORANGE: (u8, u8, u8) = (214, 124, 0);
-const RED: (u8, u8, u8) = (198, 40, 40);
+const GREY: Paint = (120, 130, 145);
+const GREEN: Paint = (22, 128, 84);
+const BLUE: Paint = (37, 92, 196);
+const PURPLE: Paint = (160, 40, 140);
+const ORANGE: Paint = (214, 124, 0);
+const RED: Paint = (198, 40, 40);
 
 /// Writes the page to `path`.
 ///
@@ -100,7 +100,7 @@ fn put_section(page: &mut String, title: &str, text: &str, body: &str) {
 }
 
 /// The values of every second, `value` of each.
-fn by_second(outcome: &Outcome, value: impl Fn(&Second) -> f64) -> Vec<(f64, f64)> {
+fn by_second(outcome: &Outcome, value: impl Fn(&Second) -> f64) -> Points {
     (0..).zip(&outcome.series).map(|(at, second)| (f64::from(at), value(second))).collect()
 }
 
@@ -119,19 +119,21 @@ fn rates(outcome: &Outcome) -> io::Result<String> {
 /// Seconds without a change have no latency.
 fn latency_over_time(outcome: &Outcome) -> io::Result<String> {
     let known = |second: &Second, value: f64| if second.changed > 0 { value } else { f64::NAN };
-    plot::draw(
-        "seconds",
-        "ms",
-        plot::PLAIN,
-        &[
-            Curve {
-                name: "99th percentile",
-                color: PURPLE,
-                points: by_second(outcome, |second| known(second, second.p99_ms)),
-            },
-            Curve { name: "median", color: BLUE, points: by_second(outcome, |second| known(second, second.p50_ms)) },
-        ],
-    )
+    let p99 = by_second(outcome, |second| known(second, second.p99_ms));
+    let p50 = by_second(outcome, |second| known(second, second.p50_ms));
+    draw_times("seconds", plot::PLAIN, [("99th percentile", PURPLE, p99), ("median", BLUE, p50)])
+}
+
+/// Draws times, which are given in milliseconds, in the unit that suits the longest.
+fn draw_times(across: &str, names: plot::Names, times: [(&'static str, Paint, Points); 2]) -> io::Result<String> {
+    const SECONDS_FROM_MS: f64 = 10_000.0;
+    let longest = times.iter().flat_map(|(_, _, points)| points).map(|point| point.1).fold(0.0, f64::max);
+    let (unit, factor) = if longest >= SECONDS_FROM_MS { ("s", 1e-3) } else { ("ms", 1.0) };
+    let curve = |(name, color, points): (_, _, Points)| {
+        let points = points.into_iter().map(|(at, time)| (at, time * factor)).collect();
+        Curve { name, color, points }
+    };
+    plot::draw(across, unit, names, &times.map(curve))
 }
 
 fn refusals(outcome: &Outcome) -> io::Result<String> {
@@ -166,23 +168,9 @@ fn latency_by_percentile(outcome: &Outcome) -> io::Result<String> {
     let count = outcome.latency.get("intended").map_or(0, |all| all.count).max(1) as f64;
     let place = |quantile: f64| if quantile < 1.0 { -(1.0 - quantile).log10() } else { count.log10() };
     let meant: Vec<_> = outcome.curve.iter().filter(|point| place(point.quantile) <= count.log10()).collect();
-    plot::draw(
-        "percentile",
-        "ms",
-        plot::NINES,
-        &[
-            Curve {
-                name: "from when due",
-                color: PURPLE,
-                points: meant.iter().map(|point| (place(point.quantile), point.intended_ms)).collect(),
-            },
-            Curve {
-                name: "from the start",
-                color: BLUE,
-                points: meant.iter().map(|point| (place(point.quantile), point.session_ms)).collect(),
-            },
-        ],
-    )
+    let points = |time: fn(&Quantile) -> f64| meant.iter().map(|it| (place(it.quantile), time(it))).collect();
+    let (intended, session) = (points(|it| it.intended_ms), points(|it| it.session_ms));
+    draw_times("percentile", plot::NINES, [("from when due", PURPLE, intended), ("from the start", BLUE, session)])
 }
 
 fn count_table(outcome: &Outcome) -> String {

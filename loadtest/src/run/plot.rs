@@ -15,15 +15,19 @@ const FONT: (&str, i32) = ("sans-serif", 15);
 const INK: RGBColor = RGBColor(70, 78, 92);
 const GRID: RGBColor = RGBColor(226, 230, 236);
 
+/// Red, green, blue.
+pub(crate) type Paint = (u8, u8, u8);
+
+/// Where a line goes through; it is interrupted where a height is not a number.
+pub(crate) type Points = Vec<(f64, f64)>;
+
 /// A line of a plot.
 #[derive(Debug)]
 pub(crate) struct Curve {
     /// What the legend calls it.
     pub(crate) name: &'static str,
-    /// Red, green, blue.
-    pub(crate) color: (u8, u8, u8),
-    /// Where it goes through; it is interrupted where a height is not a number.
-    pub(crate) points: Vec<(f64, f64)>,
+    pub(crate) color: Paint,
+    pub(crate) points: Points,
 }
 
 /// What the numbers on an axis are called.
@@ -119,11 +123,12 @@ fn paint(
     for Curve { color: (red, green, blue), points, .. } in curves {
         let color = RGBColor(*red, *green, *blue);
         for run in points.split(|(_, height)| height.is_nan()) {
-            let line = LineSeries::new(run.iter().copied(), color.stroke_width(2));
-            chart.draw_series(line).map_err(|fault| boxed(&fault))?;
             if let [alone] = run {
                 let dot = Circle::new(*alone, 2, color.filled());
                 chart.draw_series([dot]).map_err(|fault| boxed(&fault))?;
+            } else {
+                let line = LineSeries::new(run.iter().copied(), color.stroke_width(2));
+                chart.draw_series(line).map_err(|fault| boxed(&fault))?;
             }
         }
     }
