@@ -19,7 +19,8 @@ fn unpacked() -> &'static Path {
 /// A program of Debian's: an unpacked one, or the system's own.
 pub(crate) fn tool(name: &str) -> Command {
     let root = unpacked();
-    let folders = ["usr/bin", "usr/sbin", "bin"].map(|folder| root.join(folder).join(name));
+    // Chromium's own folder comes first: what lies in usr/bin looks for it where it is not.
+    let folders = ["usr/lib/chromium", "usr/bin", "usr/sbin", "bin"].map(|folder| root.join(folder).join(name));
     let program = folders.into_iter().find(|path| path.exists()).unwrap_or_else(|| PathBuf::from(name));
     let mut command = Command::new(program);
     command.env("LD_LIBRARY_PATH", libraries(root)).env("LC_ALL", "C.UTF-8");
@@ -29,13 +30,19 @@ pub(crate) fn tool(name: &str) -> Command {
     command
 }
 
-/// The folders of unpacked libraries; BLAS lies in one of its own, for `update-alternatives`.
+/// Where unpacked packages have what is the same on all machines.
+pub(crate) fn share() -> PathBuf {
+    unpacked().join("usr/share")
+}
+
+/// The folders of unpacked libraries. Some lie in one of their own: BLAS for `update-alternatives`,
+/// others because they belong to one program or are loaded while it runs.
 fn libraries(root: &Path) -> String {
     let mut folders = Vec::new();
     for base in [root.join("usr/lib"), root.join("lib")] {
         for entry in std::fs::read_dir(base).into_iter().flatten() {
             let folder = entry.unwrap().path();
-            folders.push(folder.join("blas"));
+            folders.extend(["blas", "nss", "pulseaudio"].map(|part| folder.join(part)));
             folders.push(folder);
         }
     }

@@ -1,5 +1,7 @@
 //! The load generator, against our server: whole, broken on purpose, and killed.
 
+mod page;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
