@@ -73,7 +73,7 @@ pub(super) fn report_failure(call: &Call<'_>) -> Done {
 /// TEMPBLACKLISTIP
 pub(super) fn block(call: &Call<'_>) -> Done {
     let address = address(call)?;
-    if call.arguments.has("DELETE") {
+    if call.arguments.has("DELETE") || call.arguments.find_text("seconds") == Some("0") {
         return Ok(Deed::Act(Action::Unblock(address)));
     }
     let time = match call.arguments.find_text("seconds") {

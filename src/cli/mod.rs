@@ -29,6 +29,7 @@ mod monitor;
 mod objects;
 mod refusal;
 mod right;
+mod routes;
 mod sessions;
 mod table;
 #[cfg(test)]

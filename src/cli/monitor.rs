@@ -21,7 +21,7 @@ pub(super) fn statistic(call: &Call<'_>) -> Done {
 
 /// GETNEXTSTATNAME
 pub(super) fn next_statistic(call: &Call<'_>) -> Done {
-    let name = call.scene.control.next_statistic(call.arguments.text("objectID"));
+    let name = call.scene.control.next_statistic(call.arguments.find_text("objectID").unwrap_or_default());
     Ok(Deed::Show(Value::from(&*name.ok_or(Refusal::General("there is no further statistics element"))?)))
 }
 
@@ -34,11 +34,8 @@ pub(super) fn set_statistic(call: &Call<'_>) -> Done {
     };
     let value = value.ok_or(Refusal::General("the value must be a number"))?;
     let name = call.arguments.text("objectID").to_owned();
-    match call.arguments.text("operation") {
-        word if word.eq_ignore_ascii_case("SET") => Ok(Deed::Act(Action::SetStatistic(name, value))),
-        word if word.eq_ignore_ascii_case("INC") => Ok(Deed::Act(Action::AddToStatistic(name, value))),
-        _ => Err(Refusal::General("the operation must be INC or SET").into()),
-    }
+    let is_added = call.arguments.has("INC");
+    Ok(Deed::Act(if is_added { Action::AddToStatistic(name, value) } else { Action::SetStatistic(name, value) }))
 }
 
 /// SHUTDOWN

@@ -3,7 +3,7 @@ use std::fmt;
 use super::grammar::Misfit;
 use super::table::Row;
 use crate::config::ModuleFault;
-use crate::directory::DirectoryFault;
+use crate::directory::{DirectoryFault, RouterFault};
 use crate::model::{NetworkFault, NewPasswordRefusal};
 use crate::store::ReadFault;
 
@@ -40,6 +40,8 @@ pub(super) enum Refusal {
     NewPassword(NewPasswordRefusal),
     /// The settings of the module cannot be put in force.
     Module(ModuleFault),
+    /// A text is no router table.
+    Router(RouterFault),
     /// A text is no list of network addresses.
     Networks(NetworkFault),
     /// Anything else, in words that hold nothing the client sent.
@@ -53,7 +55,7 @@ impl Refusal {
         match self {
             Self::UnknownCommand | Self::Misfit(..) | Self::DomainExists => "500",
             Self::Unsupported(_) | Self::UnsupportedSpelling => "501",
-            Self::General(_) | Self::NewPassword(_) | Self::Module(_) | Self::Networks(_) => "501",
+            Self::General(_) | Self::NewPassword(_) | Self::Module(_) | Self::Router(_) | Self::Networks(_) => "501",
             Self::NoRight => "510",
             Self::UnknownDomain => "512",
             Self::UnknownAccount => "513",
@@ -97,6 +99,7 @@ impl fmt::Display for Refusal {
                 f.write_str("this account may not change its password - ask the administrator")
             }
             Self::Module(fault) => fault.fmt(f),
+            Self::Router(fault) => fault.fmt(f),
             Self::Networks(fault) => fault.fmt(f),
             Self::General(text) => f.write_str(text),
         }

@@ -1,5 +1,6 @@
 //! What the whole server shares, and what administrators do to it while it runs: the settings in
-//! force, the count of sessions, who may connect, who is logged in, the word to stop.
+//! force, the router table, the count of sessions, who may connect, who is logged in, the word to
+//! stop.
 //!
 //! | file | what it stands for |
 //! |---|---|
@@ -29,9 +30,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::{Config, Live, ModuleFault};
-use crate::directory::Directory;
+use crate::directory::{Directory, Holder, Router};
 use crate::model::Clock;
-use crate::notation::Dictionary;
+use crate::notation::{Dictionary, Value};
 use crate::store::ReadFault;
 
 pub use self::action::{Action, Failed};
@@ -42,6 +43,9 @@ pub use self::settings::MODULE;
 pub use self::statistics::{Count, Statistics};
 
 use self::settings::Settings;
+
+/// The name under which the router table is kept, for the server and for the cluster.
+pub const ROUTER_TABLE: &str = "RouterTable";
 
 /// What observers are told.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +72,7 @@ pub struct Control {
     /// The clock of the process.
     pub clock: Clock,
     settings: Mutex<Settings>,
+    router: Mutex<Arc<Router>>,
     live: Mutex<Arc<Live>>,
     /// Grows with every change of `live`.
     edition: AtomicU64,
@@ -93,6 +98,7 @@ impl Control {
             clock,
             live: Mutex::new(Arc::new(config.live.clone())),
             settings: Mutex::new(Settings::new(config, are_listeners_fixed)),
+            router: Mutex::default(),
             edition: AtomicU64::new(0),
             logs_all: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
@@ -110,6 +116,7 @@ impl Control {
         let read = settings.read(directory)?;
         settings.start_with(read);
         self.gate.read(directory)?;
+        self.read_router(directory)?;
         self.put_in_force(&settings);
         Ok(())
     }
@@ -123,6 +130,7 @@ impl Control {
         let mut settings = lock(&self.settings);
         let read = settings.read(directory)?;
         self.gate.read(directory)?;
+        self.read_router(directory)?;
         let difference = settings.take_over(read);
         self.put_in_force(&settings);
         settings::report(&difference);
@@ -137,6 +145,7 @@ impl Control {
         let mut settings = lock(&self.settings);
         let read = settings.read_over(file, directory)?;
         self.gate.read(directory)?;
+        self.read_router(directory)?;
         let difference = settings.take_over(read);
         if difference.is_empty() {
             tracing::event!(target: "SYSTEM", crate::syslog::MAJOR, "configuration read again: nothing has changed");
@@ -144,6 +153,24 @@ impl Control {
         self.put_in_force(&settings);
         settings::report(&difference);
         Ok(())
+    }
+
+    /// Puts the router table in force that is kept in the store: the server's, and behind it the
+    /// cluster's.
+    fn read_router(&self, directory: &Directory) -> Result<(), ReadFault> {
+        let table = |holder| {
+            let kept = directory.kept(&holder, ROUTER_TABLE)?;
+            // Checked before it was kept.
+            Ok(Router::parse(kept.as_ref().and_then(Value::as_str).unwrap_or_default()).unwrap_or_default())
+        };
+        *lock(&self.router) = Arc::new(table(Holder::Server)?.followed_by(table(Holder::Cluster)?));
+        Ok(())
+    }
+
+    /// The router table in force.
+    #[must_use]
+    pub fn router(&self) -> Arc<Router> {
+        Arc::clone(&lock(&self.router))
     }
 
     fn put_in_force(&self, settings: &Settings) {

@@ -21,6 +21,7 @@ mod kept;
 mod keys;
 mod objects;
 mod record;
+mod router;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use edit::Edit;
 pub use fault::DirectoryFault;
 pub use kept::Holder;
 pub use objects::Kind;
+pub use router::{Purpose, Route, Router, RouterFault};
 
 use self::record::{AccountRecord, Defaults, DomainRecord, RecordFault, ServerRecord};
 use crate::auth::Credentials;

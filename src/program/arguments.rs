@@ -77,7 +77,7 @@ Examples:
   keyturn account passwd postmaster --generate";
 
 const SETTINGS_EXAMPLES: &str = "\
-What UPDATEMODULE PWD and the commands for lists of addresses have set is kept with the accounts and
+What UPDATEMODULE PWD, the commands for lists of addresses and SETROUTERTABLE have set is kept with the accounts and
 goes before the configuration file. Stop the server first.
 
 Examples:
@@ -292,7 +292,7 @@ pub(crate) enum DomainCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SettingsCommand {
-    /// Show what goes before the configuration file, and the lists of addresses
+    /// Show what goes before the configuration file, the lists of addresses, and the router table
     #[command(after_help = "Examples:\n  keyturn settings show")]
     Show,
     /// Forget it all: the way back for whoever has locked himself out

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use keyturn::control::{LISTS, MODULE};
+use keyturn::control::{LISTS, List, MODULE, ROUTER_TABLE};
 use keyturn::directory::{DirectoryFault, Holder};
 use keyturn::notation::{Dictionary, Value};
 
@@ -25,7 +25,8 @@ pub(crate) fn settings(action: &SettingsCommand, path: &Path, source: &Source) -
 /// What there may be: whose it is, its name, and its value when nothing was set.
 fn places() -> impl Iterator<Item = (Holder, &'static str, Value)> {
     let module = (Holder::Server, MODULE, Value::Dictionary(Dictionary::new()));
-    let of = |holder: Holder| LISTS.map(|list| (holder.clone(), list.name(), Value::from("")));
+    let texts = LISTS.map(List::name).into_iter().chain([ROUTER_TABLE]);
+    let of = |holder: Holder| texts.clone().map(move |name| (holder.clone(), name, Value::from("")));
     std::iter::once(module).chain(of(Holder::Server)).chain(of(Holder::Cluster))
 }
 
@@ -48,5 +49,6 @@ fn reset(data: &Data) -> Result<String, Failure> {
     for (holder, name, nothing) in places() {
         data.commit(data.directory.keep(&holder, name, |_| Ok::<_, DirectoryFault>(nothing))?)?;
     }
-    Ok("the configuration file holds again, and no address is denied or blacklisted\n".to_owned())
+    Ok("the configuration file holds again, no address is denied or blacklisted, and the router table is empty\n"
+        .to_owned())
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::auth::Credentials;
-use crate::directory::{Account, Directory};
+use crate::directory::{Account, Directory, Purpose, Route, Router};
 use crate::model::{AccountName, DomainName, LoginName};
 use crate::store::{ReadFault, Transaction};
 
@@ -24,13 +24,15 @@ impl Accounts {
         Self { directory, is_failing: AtomicBool::new(false) }
     }
 
-    /// See [`Directory::resolve`].
-    pub(super) fn resolve(
+    /// The account that `login` leads to, by way of `router` and whatever else.
+    pub(super) fn route(
         &self,
+        router: &Router,
         login: &LoginName,
         domain: Option<&DomainName>,
     ) -> Result<Option<Account>, Unreadable> {
-        self.report(self.directory.resolve(login, domain))
+        let route = self.report(self.directory.route(router, login, domain, Purpose::Access))?;
+        Ok(if let Route::Account(account) = route { Some(*account) } else { None })
     }
 
     /// See [`Directory::account`].

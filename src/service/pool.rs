@@ -98,7 +98,8 @@ impl Worker {
 
     /// Takes the same time whether or not the account exists and may log in.
     fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, secret: Secret) -> Verdict {
-        let Ok(account) = self.accounts.resolve(login, domain) else { return Verdict::Fault };
+        let router = self.routes.reader.control.router();
+        let Ok(account) = self.accounts.route(&router, login, domain) else { return Verdict::Fault };
         self.counters.add(Count::Hashes, 1);
         let Some(account) = account else {
             let proof = self.hasher.authenticate(None, &secret);

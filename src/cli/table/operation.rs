@@ -10,9 +10,9 @@ pub(super) const ROWS: &[Row] = &[
     row("GETSTATELEMENT", "objectID", MONITOR, Object, "show a statistics element")
         .also(&["GETSNMPELEMENT"])
         .by(monitor::statistic),
-    row("SETSTATELEMENT", "objectID operation value", MONITOR, Nothing, "change a custom statistics element")
+    row("SETSTATELEMENT", "objectID [INC] [SET] value", MONITOR, Nothing, "change a custom statistics element")
         .by(monitor::set_statistic),
-    row("GETNEXTSTATNAME", "objectID", MONITOR, Text, "show the name of the next statistics element")
+    row("GETNEXTSTATNAME", "[objectID]", MONITOR, Text, "show the name of the next statistics element")
         .by(monitor::next_statistic),
     row("GETDIALOGINFO", "dialogID", MONITOR, Dictionary, "show a dialog"),
     row("SHUTDOWN", "", MONITOR, Nothing, "stop the server").by(monitor::shut_down),

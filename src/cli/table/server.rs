@@ -4,7 +4,8 @@ use super::Shape::{Array, Dictionary, Nothing, Text};
 use super::{Row, row};
 use crate::cli::kept::Whose;
 use crate::cli::right::{MASTER, SETTINGS, SETTINGS_OR_USERS};
-use crate::cli::{addresses, general, kept, modules};
+use crate::cli::{addresses, general, kept, modules, routes};
+use crate::control;
 
 /// The rows.
 pub(super) const ROWS: &[Row] = &[
@@ -79,20 +80,28 @@ pub(super) const ROWS: &[Row] = &[
     row("SETSERVERSIGNALRULES", "valueArray", SETTINGS, Nothing, "replace the server's signal rules"),
     row("GETCLUSTERSIGNALRULES", "", SETTINGS, Array, "show the cluster's signal rules"),
     row("SETCLUSTERSIGNALRULES", "valueArray", SETTINGS, Nothing, "replace the cluster's signal rules"),
-    row("GETROUTERTABLE", "", SETTINGS, Text, "show the server's router table"),
-    row("SETROUTERTABLE", "text", SETTINGS, Nothing, "replace the server's router table"),
-    row("GETCLUSTERROUTERTABLE", "", SETTINGS, Text, "show the cluster's router table").keeps(
-        Whose::Cluster,
-        "RouterTable",
+    row("GETROUTERTABLE", "", SETTINGS, Text, "show the server's router table")
+        .keeps(Whose::Server, control::ROUTER_TABLE, kept::show)
+        .in_full(),
+    row("SETROUTERTABLE", "text", SETTINGS, Nothing, "replace the server's router table")
+        .keeps(Whose::Server, control::ROUTER_TABLE, routes::set_table)
+        .in_full(),
+    row("GETCLUSTERROUTERTABLE", "", SETTINGS, Text, "show the cluster's router table")
+        .keeps(Whose::Cluster, control::ROUTER_TABLE, kept::show)
+        .in_full(),
+    row("SETCLUSTERROUTERTABLE", "text", SETTINGS, Nothing, "replace the cluster's router table")
+        .keeps(Whose::Cluster, control::ROUTER_TABLE, routes::set_table)
+        .in_full(),
+    row("GETROUTERSETTINGS", "", SETTINGS, Dictionary, "show the server's router settings").keeps(
+        Whose::Server,
+        "RouterSettings",
         kept::show,
     ),
-    row("SETCLUSTERROUTERTABLE", "text", SETTINGS, Nothing, "replace the cluster's router table").keeps(
-        Whose::Cluster,
-        "RouterTable",
+    row("SETROUTERSETTINGS", "settingsDict", SETTINGS, Nothing, "replace the server's router settings").keeps(
+        Whose::Server,
+        "RouterSettings",
         kept::replace,
     ),
-    row("GETROUTERSETTINGS", "", SETTINGS, Dictionary, "show the server's router settings"),
-    row("SETROUTERSETTINGS", "settingsDict", SETTINGS, Nothing, "replace the server's router settings"),
     row("GETCLUSTERROUTERSETTINGS", "", SETTINGS, Dictionary, "show the cluster's router settings").keeps(
         Whose::Cluster,
         "RouterSettings",
@@ -224,7 +233,7 @@ pub(super) const ROWS: &[Row] = &[
     row("SETCLUSTERDENIEDIPS", "text", SETTINGS, Nothing, "replace the cluster's denied addresses")
         .keeps(Whose::Cluster, "DeniedIPs", kept::replace_addresses)
         .in_full(),
-    row("ROUTE", "address [mode]", SETTINGS_OR_USERS, Array, "show where an address leads"),
+    row("ROUTE", "address [mode]", SETTINGS_OR_USERS, Array, "show where an address leads").by(routes::route),
     row("GETIPSTATE", "ip [TEMP]", SETTINGS_OR_USERS, Text, "show the class of a network address").by(addresses::state),
     row("GETSERVERINTERCEPT", "", MASTER, Dictionary, "show the server's lawful intercept"),
     row("SETSERVERINTERCEPT", "settingsDict", MASTER, Nothing, "replace the server's lawful intercept"),
