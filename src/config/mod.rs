@@ -71,6 +71,9 @@ pub struct Live {
     /// Key `channels`: simultaneous sessions over all shards, 0 to 1000000; 0 closes the
     /// listeners. Default 1000.
     pub channels: u32,
+    /// Key `channels_for_clients`: how many of the channels are kept for the addresses that
+    /// SETCLIENTIPS lists, 0 to 1000000. Default 0.
+    pub channels_for_clients: u32,
     /// Key `connections_per_address`: simultaneous sessions from one address, 0 to 1000000.
     /// Default 0: no limit.
     pub connections_per_address: u32,
@@ -127,6 +130,7 @@ impl Default for Live {
     fn default() -> Self {
         Self {
             channels: 1000,
+            channels_for_clients: 0,
             connections_per_address: 0,
             idle: Duration::from_secs(300),
             login: Duration::from_secs(60),
@@ -341,6 +345,7 @@ mod tests {
     prop_compose! {
         fn any_live()(
             (channels, connections_per_address) in (0..=1_000_000u32, 0..=1_000_000u32),
+            channels_for_clients in 0..=1_000_000u32,
             (idle, login, line, drain) in (1..=86_400u64, 1..=86_400u64, 1..=86_400u64, 0..=3_600u64),
             (failures_max, delay_ms) in (1..=100u8, 0..=60_000u64),
             (address_failures_max, address_failures, address_block) in (0..=1_000_000u32, 1..=86_400u64, 1..=86_400u64),
@@ -349,7 +354,7 @@ mod tests {
             log_level in 0..=5u8,
         ) -> Live {
             Live {
-                channels, connections_per_address, failures_max, address_failures_max, password_bytes_min, queue_length_max,
+                channels, channels_for_clients, connections_per_address, failures_max, address_failures_max, password_bytes_min, queue_length_max,
                 log_level,
                 address_failures: Duration::from_secs(address_failures),
                 address_block: Duration::from_secs(address_block),

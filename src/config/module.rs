@@ -54,6 +54,7 @@ const NUMBERS: &[Number] = &[
     number("QueueTime", "queue_seconds", "must be 1 to 60"),
     of_listener("MaxConnectionsPerAddress", "connections_per_address", "must be 0 to 1000000"),
     of_listener("MaxInputChannels", "channels", "must be 0 to 1000000"),
+    of_listener("ReservedForClients", "channels_for_clients", "must be 0 to 1000000"),
 ];
 
 /// What is wrong with the settings of a module. It never quotes them.
@@ -218,7 +219,7 @@ mod tests {
     fn a_configuration_is_shown_as_the_module_and_read_back() {
         let text = "{AddressBlockTime=600;AddressFailuresLimit=0;AddressFailuresTime=60;DrainTime=10;FailedReplyDelay=1000;FailuresLimit=3;IdleTimeout=300;LineTimeout=30;\
             Listener={MaxConnectionsPerAddress=0;MaxInputChannels=1000;\
-            Ports=({InitialSecurity=off;LocalAddress=\"127.0.0.1\";PortNumber=8106;});};\
+            Ports=({InitialSecurity=off;LocalAddress=\"127.0.0.1\";PortNumber=8106;});ReservedForClients=0;};\
             LoginTimeout=60;LogLevel=3;PasswordLengthLimit=8;QueueLengthLimit=1024;QueueTime=5;}";
         let module = Config::default().module();
         assert_eq!(module, settings(text), "{}", Value::Dictionary(module.clone()));

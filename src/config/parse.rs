@@ -48,6 +48,7 @@ fn read_live(fields: &mut Fields<'_, '_, '_>, default: Live) -> Live {
     let secret_bytes_max = u64::try_from(SECRET_BYTES_MAX).unwrap_or(u64::MAX);
     Live {
         channels: fields.number("channels", 0..=1_000_000, default.channels),
+        channels_for_clients: fields.number("channels_for_clients", 0..=1_000_000, default.channels_for_clients),
         connections_per_address: fields.number(
             "connections_per_address",
             0..=1_000_000,

@@ -13,6 +13,7 @@ impl fmt::Display for Config {
             writeln!(f, "shards = {shards}")?;
         }
         writeln!(f, "channels = {}", live.channels)?;
+        writeln!(f, "channels_for_clients = {}", live.channels_for_clients)?;
         writeln!(f, "connections_per_address = {}", live.connections_per_address)?;
         writeln!(f, "idle_seconds = {}", live.idle.as_secs())?;
         writeln!(f, "login_seconds = {}", live.login.as_secs())?;

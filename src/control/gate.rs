@@ -24,7 +24,8 @@ const IPV6_NETWORK_BITS: u32 = 64;
 /// A list of addresses that administrators keep and that means something here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
-    /// The installation's own clients: their failed logins block nobody.
+    /// The installation's own clients: channels are kept for them, and their failed logins block
+    /// nobody.
     Client,
     /// Gets no connection, unless it is on the next list.
     Blacklisted,
@@ -72,6 +73,8 @@ impl Lists {
 pub struct Admitted {
     /// What it sends and hears is logged at every level.
     pub is_debugged: bool,
+    /// Channels are kept for it.
+    pub is_client: bool,
 }
 
 /// Why an address gets no connection.
@@ -182,7 +185,7 @@ impl Gate {
                 return Err(Barred::Blocked);
             }
         }
-        Ok(Admitted { is_debugged: lists.has(List::Debug, address) })
+        Ok(Admitted { is_debugged: lists.has(List::Debug, address), is_client: lists.has(List::Client, address) })
     }
 
     /// Whether `address` is blocked for a time.
@@ -289,6 +292,7 @@ mod tests {
             (List::Blacklisted, "192.0.2.0/24"),
             (List::WhiteHole, "192.0.2.1-192.0.2.2"),
             (List::Debug, "192.0.2.2\n198.51.100.1"),
+            (List::Client, "192.0.2.2"),
         ]);
         let now = Tick(1);
         for address in ["192.0.2.2", "192.0.2.3"] {
@@ -296,9 +300,9 @@ mod tests {
         }
         for (address, expected) in [
             ("192.0.2.1", Err(Barred::Denied)),
-            ("192.0.2.2", Ok(Admitted { is_debugged: true })),
+            ("192.0.2.2", Ok(Admitted { is_debugged: true, is_client: true })),
             ("::ffff:192.0.2.4", Err(Barred::Blacklisted)),
-            ("198.51.100.1", Ok(Admitted { is_debugged: true })),
+            ("198.51.100.1", Ok(Admitted { is_debugged: true, is_client: false })),
             ("198.51.100.2", Ok(Admitted::default())),
         ] {
             assert_eq!(gate.admit(ip(address), now), expected, "{address}");

@@ -333,6 +333,8 @@ impl Directory {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn rewrite(table: &str, address: &str, purpose: Purpose) -> String {
@@ -390,5 +392,20 @@ mod tests {
         }
         let fault = Router::parse(&"a = b\n".repeat(RECORDS_MAX + 1)).unwrap_err();
         assert_eq!(fault.to_string(), "there are too many records, in line 10001");
+    }
+
+    proptest! {
+        /// What a record makes of an address is an address again, or an end.
+        #[test]
+        fn no_table_and_no_address_upset_it(
+            table in "([a-z<>@*.=:; -]{0,40}\n){0,4}(<a\\*> = \\*b\n)?",
+            local in "[a-z*@]{0,6}",
+            domain in "[a-z.]{0,8}",
+        ) {
+            let Ok(router) = Router::parse(&table) else { return Ok(()) };
+            if let Some(Rewritten::Address(address)) = router.rewrite(&local, &domain, "main.example", Purpose::Mail) {
+                prop_assert!(address.contains('@'), "{address}");
+            }
+        }
     }
 }

@@ -300,20 +300,25 @@ impl Shard {
         let Ok(peer) = SocketAddr::try_from(peer) else { return };
         let refusals = self.refusals[listener];
         let live = &self.desk.live;
-        let admitted = self.control.gate.admit(peer.ip(), self.desk.now);
+        let admitted = match self.control.gate.admit(peer.ip(), self.desk.now) {
+            Ok(admitted) => admitted,
+            Err(barred) => {
+                event!(target: "PWD", PROBLEM, %peer, "connection refused: {barred:?}");
+                let (start, end) = match barred {
+                    Barred::Denied => return,
+                    Barred::Blacklisted => refusals.blacklisted,
+                    Barred::Blocked => refusals.blocked,
+                };
+                self.ring.queue.refuse(fd, &self.ring.outgoing, refusals.out, start, end);
+                return;
+            }
+        };
         let channel = if self.desk.is_stopping {
             Err(refusals.shutting_down)
-        } else if let Err(barred) = admitted {
-            event!(target: "PWD", PROBLEM, %peer, "connection refused: {barred:?}");
-            let (start, end) = match barred {
-                Barred::Denied => return,
-                Barred::Blacklisted => refusals.blacklisted,
-                Barred::Blocked => refusals.blocked,
-            };
-            self.ring.queue.refuse(fd, &self.ring.outgoing, refusals.out, start, end);
-            return;
         } else {
-            let taken = self.control.channels.take(peer.ip(), live.channels, live.connections_per_address);
+            let kept = if admitted.is_client { 0 } else { live.channels_for_clients };
+            let channels = live.channels.saturating_sub(kept);
+            let taken = self.control.channels.take(peer.ip(), channels, live.connections_per_address);
             taken.map_err(|full| match full {
                 Full::Channels => refusals.too_many,
                 Full::Address => refusals.too_many_from_address,
@@ -332,7 +337,7 @@ impl Shard {
         let key = Key::new(slot as u32, self.accepted as u32);
         self.accepted += 1;
         event!(target: "PWD", LOW_LEVEL, session = number, %peer, "incoming connection");
-        let dialogue = Dialogue::new(number, peer, listener, admitted.is_ok_and(|admitted| admitted.is_debugged));
+        let dialogue = Dialogue::new(number, peer, listener, admitted.is_debugged);
         self.connections.insert(Connection::new(key, fd, channel, dialogue, self.desk.now));
         self.move_connection(key, |connection, _, desk| {
             connection.open(desk);
