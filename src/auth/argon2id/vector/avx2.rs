@@ -1,6 +1,7 @@
 //! Filling the memory with AVX2: a block is thirty-two vectors of four words.
 
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
 use super::layout::{Order, Spot, place_in_memory};
 use super::plan::{Plan, Step};
@@ -47,77 +48,96 @@ impl VectorKernel for Avx2 {
 // What follows are macros, because everything they make must end up in one function with the
 // state in registers: functions of this size are inlined only when the compiler feels like it.
 
-/// *P* (RFC 9106, section 3.6), on each lane of four pairs.
-macro_rules! permute {
-    ($groups:ident, $turns:expr) => {
-        mix!($groups);
-        for (pair, turns) in $groups.iter_mut().zip($turns) {
-            *pair = turn(*pair, turns);
-        }
-        mix!($groups);
+/// Turns both pairs of each group. Indices are written out, for the way to turn must be known
+/// whether or not the compiler unrolls a loop.
+macro_rules! turn {
+    ($groups:ident, $turn:ident, $($n:literal from ($g0:literal, $k0:literal) ($g1:literal, $k1:literal)),+) => {
+        $(
+            let [a, b, c, d] = $groups[$n];
+            let ([a, b], [c, d]) = ($turn::<$g0, $k0>([a, b]), $turn::<$g1, $k1>([c, d]));
+            $groups[$n] = [a, b, c, d];
+        )+
     };
 }
 
-/// *GB* (RFC 9106, section 3.6).
+/// *GB* (RFC 9106, section 3.6), on each lane of four groups of two pairs.
 macro_rules! mix {
-    ($groups:ident) => {
-        half_mix!($groups, rotate_32, rotate_24);
-        half_mix!($groups, rotate_16, rotate_63);
+    ($groups:ident, $masks:ident) => {
+        half_mix!($groups, rotate_32, rotate_24, $masks);
+        half_mix!($groups, rotate_16, rotate_63, $masks);
     };
 }
 
 macro_rules! half_mix {
-    ($groups:ident, $first:ident, $second:ident) => {
+    ($groups:ident, $first:ident, $second:ident, $masks:ident) => {
         let [a, b, c, d] = &mut $groups;
-        for e in 0..2 {
-            a[e] = multiply_add(a[e], b[e]);
+        for i in 0..4 {
+            a[i] = multiply_add(a[i], b[i]);
         }
-        for e in 0..2 {
-            d[e] = $first(_mm256_xor_si256(d[e], a[e]));
+        for i in 0..4 {
+            d[i] = $first(_mm256_xor_si256(d[i], a[i]), $masks);
         }
-        for e in 0..2 {
-            c[e] = multiply_add(c[e], d[e]);
+        for i in 0..4 {
+            c[i] = multiply_add(c[i], d[i]);
         }
-        for e in 0..2 {
-            b[e] = $second(_mm256_xor_si256(b[e], c[e]));
+        for i in 0..4 {
+            b[i] = $second(_mm256_xor_si256(b[i], c[i]), $masks);
         }
     };
 }
 
-/// *P* on the rows 2k and 2k + 1 of the sum of two blocks.
+/// *P* (RFC 9106, section 3.6) on the rows of the sum of two blocks with k = `$k0` and `$k1`. Two
+/// of them at once do not fit in the sixteen registers, but one leaves the processor waiting: each
+/// of its steps needs the step before.
 macro_rules! permute_rows {
-    ($k:literal, $x:ident, $y:ident, $state:ident) => {
-        let mut groups = [[_mm256_setzero_si256(); 2]; 4];
+    ($k0:literal, $k1:literal, $x:ident, $y:ident, $state:ident, $masks:ident) => {
+        let mut groups = [[_mm256_setzero_si256(); 4]; 4];
         for g in 0..4 {
-            groups[g] = add($x[4 * g + $k], $y[4 * g + $k]);
+            let [a, b] = add($x[4 * g + $k0], $y[4 * g + $k0]);
+            let [c, d] = add($x[4 * g + $k1], $y[4 * g + $k1]);
+            groups[g] = [a, b, c, d];
         }
-        permute!(groups, const { [TO_ROWS[0][$k], TO_ROWS[1][$k], TO_ROWS[2][$k], TO_ROWS[3][$k]] });
+        mix!(groups, $masks);
+        turn!(groups, to_rows, 0 from (0, $k0) (0, $k1), 1 from (1, $k0) (1, $k1), 2 from (2, $k0) (2, $k1),
+            3 from (3, $k0) (3, $k1));
+        mix!(groups, $masks);
         for g in 0..4 {
-            $state[g][$k] = groups[g];
+            let [a, b, c, d] = groups[g];
+            ($state[g][$k0], $state[g][$k1]) = ([a, b], [c, d]);
         }
     };
 }
 
-/// *P* on the columns with g, which are then added to the block they are of.
+/// *P* on the columns with g = `$g0` and `$g1`, which are then added to the block they are of.
 macro_rules! permute_columns {
-    ($g:literal, $state:ident, $block:ident) => {
-        let mut groups = $state[$g];
-        permute!(groups, TO_COLUMNS[$g]);
+    ($g0:literal, $g1:literal, $state:ident, $block:ident, $masks:ident) => {
+        let mut groups = [[_mm256_setzero_si256(); 4]; 4];
         for k in 0..4 {
-            $block[4 * $g + k] = add($block[4 * $g + k], groups[k]);
+            let ([a, b], [c, d]) = ($state[$g0][k], $state[$g1][k]);
+            groups[k] = [a, b, c, d];
+        }
+        mix!(groups, $masks);
+        turn!(groups, to_columns, 0 from ($g0, 0) ($g1, 0), 1 from ($g0, 1) ($g1, 1), 2 from ($g0, 2) ($g1, 2),
+            3 from ($g0, 3) ($g1, 3));
+        mix!(groups, $masks);
+        for k in 0..4 {
+            let [a, b, c, d] = groups[k];
+            $block[4 * $g0 + k] = add($block[4 * $g0 + k], [a, b]);
+            $block[4 * $g1 + k] = add($block[4 * $g1 + k], [c, d]);
         }
     };
 }
 
 #[target_feature(enable = "avx2")]
 fn fill_memory(plan: &Plan, blocks: &mut [Block]) {
-    plan.walk(|step| fill_block(blocks, step));
+    let masks = Masks::new();
+    plan.walk(|step| fill_block(blocks, step, &masks));
 }
 
 /// Fills one block and returns the next reference.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn fill_block(blocks: &mut [Block], step: Step) -> usize {
+fn fill_block(blocks: &mut [Block], step: Step, masks: &Masks) -> usize {
     let first = blocks.as_ptr();
     let [Block(previous), Block(reference), Block(current)] = blocks_of(blocks, step);
 
@@ -126,17 +146,34 @@ fn fill_block(blocks: &mut [Block], step: Step) -> usize {
         current[i] = if step.is_first_pass { sum } else { add(sum, current[i]) };
     }
     let mut state = [[[_mm256_setzero_si256(); 2]; 4]; 4];
-    permute_rows!(0, previous, reference, state);
-    permute_rows!(1, previous, reference, state);
-    permute_rows!(2, previous, reference, state);
-    permute_rows!(3, previous, reference, state);
+    permute_rows!(0, 1, previous, reference, state, masks);
+    permute_rows!(2, 3, previous, reference, state, masks);
 
-    permute_columns!(0, state, current);
+    permute_columns!(0, 1, state, current, masks);
     let next = look_ahead(first, step, _mm256_extract_epi64::<0>(current[0][0]) as u64);
-    permute_columns!(1, state, current);
-    permute_columns!(2, state, current);
-    permute_columns!(3, state, current);
+    permute_columns!(2, 3, state, current, masks);
     next
+}
+
+/// For each byte, the byte it is filled from, when words are rotated to the right by whole bytes.
+struct Masks {
+    by_2: __m256i,
+    by_3: __m256i,
+}
+
+impl Masks {
+    /// The compiler must not know them: it makes two shuffles of one that turns words by 16 bits.
+    #[target_feature(enable = "avx2")]
+    fn new() -> Self {
+        black_box(Self { by_2: bytes_rotated(2), by_3: bytes_rotated(3) })
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn bytes_rotated(by: i64) -> __m256i {
+    let from = |word: i64| (0..8).fold(0, |all, byte| all | (8 * word + (byte + by) % 8) << (8 * byte));
+    _mm256_setr_epi64x(from(0), from(1), from(0), from(1))
 }
 
 /// `x + y + 2 * lower half of x * lower half of y`, modulo 2^64, of each word.
@@ -150,34 +187,26 @@ fn multiply_add(x: __m256i, y: __m256i) -> __m256i {
 /// Each word rotated to the right by 32 bits.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rotate_32(x: __m256i) -> __m256i {
+fn rotate_32(x: __m256i, _masks: &Masks) -> __m256i {
     _mm256_shuffle_epi32::<0b10_11_00_01>(x)
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rotate_24(x: __m256i) -> __m256i {
-    _mm256_shuffle_epi8(x, bytes_rotated(3))
+fn rotate_24(x: __m256i, masks: &Masks) -> __m256i {
+    _mm256_shuffle_epi8(x, masks.by_3)
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rotate_16(x: __m256i) -> __m256i {
-    _mm256_shuffle_epi8(x, bytes_rotated(2))
+fn rotate_16(x: __m256i, masks: &Masks) -> __m256i {
+    _mm256_shuffle_epi8(x, masks.by_2)
 }
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn rotate_63(x: __m256i) -> __m256i {
+fn rotate_63(x: __m256i, _masks: &Masks) -> __m256i {
     _mm256_or_si256(_mm256_srli_epi64::<63>(x), _mm256_add_epi64(x, x))
-}
-
-/// For each byte, the byte it is filled from, when words are rotated to the right by `by` bytes.
-#[inline]
-#[target_feature(enable = "avx2")]
-fn bytes_rotated(by: i64) -> __m256i {
-    let from = |word: i64| (0..8).fold(0, |all, byte| all | (8 * word + (byte + by) % 8) << (8 * byte));
-    _mm256_setr_epi64x(from(0), from(1), from(0), from(1))
 }
 
 /// How to turn a pair: for each e, the e it is filled from, and whether s and h are exchanged
@@ -207,10 +236,18 @@ const fn turns(to: Order) -> [[Turn; 4]; 4] {
 const TO_ROWS: [[Turn; 4]; 4] = turns(Order::Rows);
 const TO_COLUMNS: [[Turn; 4]; 4] = turns(Order::Columns);
 
+/// Brings the pair (G, K) from column order to row order.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn turn(pair: Pair, [to_0, to_1]: Turn) -> Pair {
-    [exchange(pair, to_0), exchange(pair, to_1)]
+fn to_rows<const G: usize, const K: usize>(pair: Pair) -> Pair {
+    [exchange(pair, const { TO_ROWS[G][K][0] }), exchange(pair, const { TO_ROWS[G][K][1] })]
+}
+
+/// Brings the pair (G, K) from row order to column order.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn to_columns<const G: usize, const K: usize>(pair: Pair) -> Pair {
+    [exchange(pair, const { TO_COLUMNS[G][K][0] }), exchange(pair, const { TO_COLUMNS[G][K][1] })]
 }
 
 #[inline]
