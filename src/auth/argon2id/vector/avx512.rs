@@ -43,20 +43,18 @@ impl VectorKernel for Avx512 {
 // What follows are macros, because everything they make must end up in one function with the
 // state in registers: functions of this size are inlined only when the compiler feels like it.
 
-/// *P* (RFC 9106, section 3.6), on each lane of as many vectors as each of the four groups has.
-macro_rules! permute {
+/// Turns each vector of each of the four groups.
+macro_rules! turn {
     ($groups:ident, $turns:expr) => {
-        mix!($groups);
         for (group, turns) in $groups.iter_mut().zip($turns) {
             for (vector, lanes) in group.iter_mut().zip(turns) {
-                *vector = turn(*vector, lanes);
+                *vector = turned(*vector, lanes);
             }
         }
-        mix!($groups);
     };
 }
 
-/// *GB* (RFC 9106, section 3.6).
+/// *GB* (RFC 9106, section 3.6), on each lane of as many vectors as each of the four groups has.
 macro_rules! mix {
     ($groups:ident) => {
         half_mix!($groups, 32, 24);
@@ -82,18 +80,23 @@ macro_rules! half_mix {
     };
 }
 
-/// *P* on two columns of vectors, those with g = `$left` and g = `$right`, which are then added
-/// to the block they are of.
-macro_rules! permute_columns {
-    ($left:literal, $right:literal, $state:ident, $block:ident) => {
+/// Two columns of vectors, those with g = `$left` and g = `$right`, as groups.
+macro_rules! columns {
+    ($state:ident, $left:literal, $right:literal) => {{
         let mut groups = [[_mm512_setzero_si512(); 2]; 4];
         for k in 0..4 {
             groups[k] = [$state[$left][k], $state[$right][k]];
         }
-        permute!(groups, const { columns($left, $right) });
+        groups
+    }};
+}
+
+/// Adds two columns of vectors to the block they are of.
+macro_rules! add_columns {
+    ($block:ident, $groups:ident, $left:literal, $right:literal) => {
         for k in 0..4 {
-            $block[4 * $left + k] = _mm512_xor_si512($block[4 * $left + k], groups[k][0]);
-            $block[4 * $right + k] = _mm512_xor_si512($block[4 * $right + k], groups[k][1]);
+            $block[4 * $left + k] = _mm512_xor_si512($block[4 * $left + k], $groups[k][0]);
+            $block[4 * $right + k] = _mm512_xor_si512($block[4 * $right + k], $groups[k][1]);
         }
     };
 }
@@ -120,11 +123,27 @@ fn fill_block(blocks: &mut [Block], step: Step) -> usize {
         *sum = _mm512_xor_si512(previous[i], reference[i]);
         current[i] = _mm512_ternarylogic_epi64::<XOR_OF_AND>(*sum, current[i], kept);
     }
-    permute!(state, TO_ROWS);
+    // *P* of all rows.
+    mix!(state);
+    turn!(state, TO_ROWS);
+    mix!(state);
 
-    permute_columns!(0, 1, state, current);
-    let next = look_ahead(first, step, _mm_cvtsi128_si64(_mm512_castsi512_si128(current[0])) as u64);
-    permute_columns!(2, 3, state, current);
+    // *P* of the columns, those with the first word first. Each step needs the step before, so the
+    // other columns begin meanwhile.
+    let mut begin = columns!(state, 0, 1);
+    let mut end = columns!(state, 2, 3);
+    mix!(begin);
+    turn!(begin, const { turns_of(0, 1) });
+    half_mix!(begin, 32, 24);
+    half_mix!(end, 32, 24);
+    half_mix!(begin, 16, 63);
+    half_mix!(end, 16, 63);
+    let with_first_word = _mm512_castsi512_si128(_mm512_xor_si512(current[0], begin[0][0]));
+    let next = look_ahead(first, step, _mm_cvtsi128_si64(with_first_word) as u64);
+    turn!(end, const { turns_of(2, 3) });
+    mix!(end);
+    add_columns!(current, begin, 0, 1);
+    add_columns!(current, end, 2, 3);
     next
 }
 
@@ -157,7 +176,7 @@ const fn turns(to: Order) -> [[Lanes; 4]; 4] {
 }
 
 /// What turns two columns of vectors, by k.
-const fn columns(left: usize, right: usize) -> [[Lanes; 2]; 4] {
+const fn turns_of(left: usize, right: usize) -> [[Lanes; 2]; 4] {
     let mut turns = [[[0; 8]; 2]; 4];
     let mut k = 0;
     while k < 4 {
@@ -169,6 +188,6 @@ const fn columns(left: usize, right: usize) -> [[Lanes; 2]; 4] {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn turn(vector: __m512i, [l0, l1, l2, l3, l4, l5, l6, l7]: Lanes) -> __m512i {
+fn turned(vector: __m512i, [l0, l1, l2, l3, l4, l5, l6, l7]: Lanes) -> __m512i {
     _mm512_permutexvar_epi64(_mm512_setr_epi64(l0, l1, l2, l3, l4, l5, l6, l7), vector)
 }
