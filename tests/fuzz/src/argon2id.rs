@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::hash::Hasher;
 
 use keyturn::auth::argon2id::{Argon2id, Inputs, Kernel};
 use keyturn::model::Argon2idCost;
@@ -13,12 +14,12 @@ thread_local! {
 
 /// Every kernel makes the hash that the `argon2` crate makes.
 ///
-/// Eight bytes choose the cost and the lengths; what follows them is the password.
+/// Seven bytes choose the cost and the lengths; what follows them is the password.
 pub fn argon2id(input: &[u8]) {
-    let Some((&[m_low, m_high, scale, t, tag, salt, secret, data], password)) = input.split_first_chunk() else {
+    let Some((&[m_low, m_high, t, tag, salt, secret, data], password)) = input.split_first_chunk() else {
         return;
     };
-    let cost = cost(u16::from_le_bytes([m_low, m_high]), scale, t);
+    let cost = cost(u16::from_le_bytes([m_low, m_high]), draw(input), t);
     let bytes: [u8; 64] = std::array::from_fn(|i| input[i % input.len()].wrapping_add(i as u8));
     let inputs = Inputs {
         password: &password[..password.len().min(1024)],
@@ -37,8 +38,23 @@ pub fn argon2id(input: &[u8]) {
     assert!(tags.iter().all(|tag| Some(tag) == tags.last()), "{cost:?}");
 }
 
-/// 8 to 4099 KiB, but mostly so few that a second sees thousands of hashes; one to four passes.
-fn cost(m: u16, scale: u8, t: u8) -> Argon2idCost {
-    let m_kib = 8 + u32::from(m) % if scale == 0 { 4092 } else { 56 };
+/// A number that an input always has and a fuzzer cannot aim at, so that dear costs stay rare.
+fn draw(input: &[u8]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    hasher.write(input);
+    hasher.finish()
+}
+
+/// One to four passes over 8 to 31 KiB; of 16 inputs one has up to 63 KiB, of 256 one up to 519, of
+/// 8192 one up to 4099, and of 524,288 one the usual 19,456.
+fn cost(m: u16, drawn: u64, t: u8) -> Argon2idCost {
+    let m = u32::from(m);
+    let m_kib = match drawn {
+        _ if drawn.is_multiple_of(1 << 19) => 19_456,
+        _ if drawn.is_multiple_of(1 << 13) => 8 + m % 4092,
+        _ if drawn.is_multiple_of(1 << 8) => 8 + m % 512,
+        _ if drawn.is_multiple_of(1 << 4) => 8 + m % 56,
+        _ => 8 + m % 24,
+    };
     Argon2idCost { m_kib, t: 1 + u32::from(t % 4), p: 1 }
 }
