@@ -1,8 +1,10 @@
 //! The waiting jobs of one class, in an order that is fair to sources and to domains at once.
 //!
-//! Jobs of one source for one domain make a *lane*. Time goes in rounds: in each, a source may
-//! have as many jobs begun as its weight says, and a domain one. (All jobs cost about the same, so
-//! the deficit that deficit round robin carries over would always be zero.) A lane whose source
+//! Jobs of one source for one domain make a *lane*. Time goes in rounds: in each, a source has as
+//! many shares as its weight says, and a domain one. A job takes a share when it begins. What it
+//! costs is known when it has ended: one of a dear hash, which an imported record may hold, takes as
+//! many shares more as it took times longer than usual, and its source and its domain sit out rounds
+//! until that is paid for (deficit round robin, with the deficit found afterwards). A lane whose source
 //! or domain has had its share is *parked* in that party's line; when no lane is left that may go
 //! on, parties with a share left release the next lane of their line, and when there is none of
 //! these, the next round begins. So
@@ -15,7 +17,11 @@
 //! Within a lane accounts take turns, and an account whose job is running is passed over: at most
 //! one job per account and class runs.
 //!
-//! Everything is kept for waiting jobs only, and goes with the last of them.
+//! Who comes while a round goes on has a share from the next one on.
+//!
+//! Everything is kept for waiting jobs only, and goes with the last of them; what a party has spent
+//! goes when it is paid for. That is for no more parties than have jobs waiting or running: a debt of
+//! n rounds is made by one of n jobs, and in these rounds all others have their turns.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -41,6 +47,9 @@ impl Origin {
 }
 
 type LaneKey = (u64, u64);
+
+/// Shares of a domain in each round.
+const DOMAIN_WEIGHT: u32 = 1;
 
 /// A job that waits.
 #[derive(Debug)]
@@ -147,8 +156,8 @@ impl<J> FairQueue<J> {
         let number = self.arrivals_count;
         self.arrivals_count += 1;
         let key = origin.lane();
-        self.sources.arrive(origin.source, origin.weight, number);
-        self.domains.arrive(origin.domain, 1, number);
+        self.sources.arrive(origin.source, origin.weight, number, self.round);
+        self.domains.arrive(origin.domain, DOMAIN_WEIGHT, number, self.round);
         let lane = self.lanes.entry(key).or_insert_with(|| {
             self.sources.open(origin.source);
             self.domains.open(origin.domain);
@@ -198,8 +207,11 @@ impl<J> FairQueue<J> {
         }
     }
 
-    /// A job of `account` has ended.
-    pub(super) fn finish(&mut self, account: u64) {
+    /// A job of `origin` has ended; it has cost `more` shares than the one it was begun for.
+    pub(super) fn finish(&mut self, origin: Origin, more: u32) {
+        let Origin { source, domain, account, weight } = origin;
+        self.sources.charge(source, weight, more, self.round);
+        self.domains.charge(domain, DOMAIN_WEIGHT, more, self.round);
         if let Some(occupied) = self.occupied.get_mut(&account) {
             occupied.is_running = false;
             self.release_account(account);
@@ -274,8 +286,8 @@ impl<J> FairQueue<J> {
             lane.jobs_count.min((of_account + 1).saturating_mul(accounts) - 1)
         });
         let is_new = !self.lanes.contains_key(&origin.lane());
-        let rounds = self.sources.rounds_before(origin.source, in_lane, is_new);
-        let rounds = rounds.max(self.domains.rounds_before(origin.domain, in_lane, is_new));
+        let rounds = self.sources.rounds_before(origin.source, in_lane, is_new, self.round);
+        let rounds = rounds.max(self.domains.rounds_before(origin.domain, in_lane, is_new, self.round));
         self.sources.jobs_until(rounds).min(self.domains.jobs_until(rounds))
     }
 
@@ -395,15 +407,16 @@ impl<J> FairQueue<J> {
     }
 
     /// Nothing is ready: lets those go on who have a share left, and if there are none, begins the
-    /// next round. False when that helps nobody.
+    /// next round in which somebody has. False when that helps nobody.
     fn go_on(&mut self) -> bool {
         if self.release() {
             return true;
         }
-        if !self.sources.has_parked() && !self.domains.has_parked() {
-            return false;
-        }
-        self.round += 1;
+        let next = |parties: &Parties<LaneKey>| parties.next_release(self.round);
+        let Some(round) = [next(&self.sources), next(&self.domains)].into_iter().flatten().min() else { return false };
+        self.round = round;
+        self.sources.forget_paid(round);
+        self.domains.forget_paid(round);
         self.release()
     }
 

@@ -14,9 +14,9 @@
 //!   margin, which narrows as long waits turn out to end well.
 //! - *Bounded in number.* Beyond [`Bounds::length_max`] a job is refused, unless somebody has more
 //!   waiting than its own source and domain; then that one's newest gives way.
-//! - *Fair* within each of three classes: see [`fair`]. Of eight jobs begun while all classes wait,
-//!   one is an operator's, six are changes of sessions whose password has been proven, and one is
-//!   a login. What a class does not use goes to the others in that order.
+//! - *Fair* within each of three classes, by the time that jobs take: see [`fair`]. Of eight jobs
+//!   begun while all classes wait, one is an operator's, six are changes of sessions whose password
+//!   has been proven, and one is a login. What a class does not use goes to the others in that order.
 //! - *No work for nobody.* Jobs whose client has hung up are dropped when their turn comes; and
 //!   before somebody is refused, some of those that wait are searched for them.
 
@@ -35,6 +35,8 @@ use std::time::Duration;
 use crate::model::Tick;
 
 use self::fair::FairQueue;
+
+use self::party::COST_MAX;
 
 pub(super) use self::fair::Origin;
 
@@ -127,7 +129,7 @@ pub(super) enum Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pass {
     class: Class,
-    account: u64,
+    origin: Origin,
 }
 
 /// A job whose turn has come.
@@ -150,6 +152,9 @@ pub(super) struct Admission<J> {
     shares: [usize; 3],
     /// The running mean of how long a job takes, in microseconds.
     job_us: u64,
+    /// The same of changes alone, each of which makes one hash of the configured cost: what a share
+    /// is. A login may meet an imported hash that costs a hundred times as much.
+    usual_us: u64,
     /// Only jobs that are foreseen to wait less than this are let in. A forecast does not know who
     /// else will come: each job whose time runs out makes it shorter, each that begins after half
     /// as long or more makes it longer. Calm times teach nothing about crowds.
@@ -167,6 +172,7 @@ impl<J: Patient> Admission<J> {
             turns_count: 0,
             shares: [SHARE_ONE; 3],
             job_us,
+            usual_us: job_us,
             trusted: bounds.wait_max / TRUSTED_FIRST,
             turned_away: Vec::new(),
         }
@@ -205,9 +211,9 @@ impl<J: Patient> Admission<J> {
         self.expire(now);
         loop {
             let (class, waiting) = self.next_of_any(now)?;
-            let pass = Pass { class, account: waiting.origin.account };
+            let pass = Pass { class, origin: waiting.origin };
             if waiting.job.is_abandoned() {
-                self.queues[class as usize].finish(pass.account);
+                self.queues[class as usize].finish(pass.origin, 0);
                 self.turn_away(waiting.job, Reason::Abandoned);
                 continue;
             }
@@ -223,7 +229,11 @@ impl<J: Patient> Admission<J> {
     pub(super) fn finish(&mut self, pass: Pass, took: Duration) {
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.job_us = self.job_us - self.job_us / 16 + took_us / 16;
-        self.queues[pass.class as usize].finish(pass.account);
+        if pass.class == Class::Change {
+            self.usual_us = self.usual_us - self.usual_us / 16 + took_us / 16;
+        }
+        let more = (took_us / self.usual_us.max(1)).saturating_sub(1);
+        self.queues[pass.class as usize].finish(pass.origin, u32::try_from(more).unwrap_or(u32::MAX).min(COST_MAX));
     }
 
     /// Those that have been turned away since the last call.

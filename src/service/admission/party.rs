@@ -5,27 +5,44 @@ use std::collections::{BTreeSet, HashMap};
 use super::line::{End, Line, Place};
 use super::rounds::Rounds;
 
+/// Shares that a job is taken to cost at most: about half a second of hashes that take a millisecond.
+pub(super) const COST_MAX: u32 = 512;
+
 /// One source or one domain, while it has jobs waiting.
 #[derive(Debug)]
 struct Party<L> {
-    /// Jobs it may have begun in each round.
+    /// Shares it has in each round.
     weight: u32,
+    /// The round in which it came: its first is the next one, for a round that newcomers could join
+    /// would never end for those who wait for the next.
+    came: u64,
+    /// Shares that one of its jobs takes, as far as is known.
+    cost: u32,
     /// Its waiting jobs, the oldest first.
     jobs: BTreeSet<u64>,
     lanes_count: usize,
-    /// The round it last had a job begun in, and how many in that one.
-    round: u64,
-    begun: u32,
     /// Lanes that wait for its next round.
     parked: Line<L>,
     /// Its oldest jobs have no chance any more, so the newest come first.
     is_newest_first: bool,
 }
 
-/// All parties of one kind. A party without waiting jobs is forgotten.
+/// What a party has had, whether or not it has jobs waiting. More than it has in a round is paid for
+/// in the next ones.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    weight: u32,
+    /// The last round counted, and the shares spent by then.
+    round: u64,
+    shares: u64,
+}
+
+/// All parties of one kind. A party without waiting jobs is forgotten, but for what it has spent.
 #[derive(Debug)]
 pub(super) struct Parties<L> {
     parties: HashMap<u64, Party<L>>,
+    /// Of those who have had something in this round, or have something left to pay for.
+    spent: HashMap<u64, Spent>,
     /// How many jobs fall to each round from now, if nothing but the weights of these parties
     /// mattered: the n-th job of a party of weight w to the round n / w.
     by_round: Rounds,
@@ -50,6 +67,7 @@ impl<L> Default for Parties<L> {
     fn default() -> Self {
         Self {
             parties: HashMap::new(),
+            spent: HashMap::new(),
             by_round: Rounds::default(),
             by_length: BTreeSet::new(),
             parking: BTreeSet::new(),
@@ -58,14 +76,14 @@ impl<L> Default for Parties<L> {
 }
 
 impl<L> Parties<L> {
-    /// The job `number` of `party` begins to wait.
-    pub(super) fn arrive(&mut self, party: u64, weight: u32, number: u64) {
+    /// The job `number` of `party` begins to wait in `round`.
+    pub(super) fn arrive(&mut self, party: u64, weight: u32, number: u64, round: u64) {
         let entry = self.parties.entry(party).or_insert_with(|| Party {
             weight,
+            came: round,
+            cost: 1,
             jobs: BTreeSet::new(),
             lanes_count: 0,
-            round: 0,
-            begun: 0,
             parked: Line::default(),
             is_newest_first: false,
         });
@@ -86,6 +104,8 @@ impl<L> Parties<L> {
             debug_assert!(entry.lanes_count == 0 && entry.parked.is_empty(), "a lane without jobs");
             self.parties.remove(&party);
             if self.parties.is_empty() {
+                // Nobody is left to whom anything could be owed.
+                self.spent.clear();
                 self.by_round = Rounds::default();
             }
         } else {
@@ -105,16 +125,46 @@ impl<L> Parties<L> {
 
     /// Whether `party` has had its share of `round`.
     pub(super) fn is_served(&self, party: u64, round: u64) -> bool {
-        self.parties.get(&party).is_some_and(|party| party.round == round && party.begun >= party.weight)
+        self.next_round(party, round) > round
     }
 
-    /// A job of `party` begins in `round`.
+    /// The first round from `round` on in which `party` has something left.
+    fn next_round(&self, party: u64, round: u64) -> u64 {
+        let is_new = self.parties.get(&party).is_some_and(|party| party.came == round);
+        self.spent.get(&party).map_or(round, |spent| spent.next_round(round)).max(round + u64::from(is_new))
+    }
+
+    /// A job of `party` begins in `round`, and takes a share.
     pub(super) fn begin(&mut self, party: u64, round: u64) {
-        let entry = self.party(party);
-        if entry.round != round {
-            (entry.round, entry.begun) = (round, 0);
+        let weight = self.party(party).weight;
+        self.spend(party, weight, 1, round);
+    }
+
+    /// A job of `party` has ended and took `more` shares than the one it was begun for.
+    pub(super) fn charge(&mut self, party: u64, weight: u32, more: u32, round: u64) {
+        if more > 0 && !self.parties.is_empty() {
+            self.spend(party, weight, more, round);
         }
-        entry.begun += 1;
+        if let Some(entry) = self.parties.get_mut(&party) {
+            // The mean of the last few.
+            let cost = (3 * u64::from(entry.cost) + 1 + u64::from(more)) / 4;
+            entry.cost = cost.min(COST_MAX.into()) as u32;
+        }
+    }
+
+    fn spend(&mut self, party: u64, weight: u32, shares: u32, round: u64) {
+        let spent = self.spent.entry(party).or_default();
+        *spent = Spent { weight, round, shares: spent.left_in(round) + u64::from(shares) };
+    }
+
+    /// The round after `round` in which the first of those with parked lanes has something left.
+    pub(super) fn next_release(&self, round: u64) -> Option<u64> {
+        self.parking.iter().map(|party| self.next_round(*party, round)).min()
+    }
+
+    /// `round` begins: whoever has nothing left to pay for is forgotten.
+    pub(super) fn forget_paid(&mut self, round: u64) {
+        self.spent.retain(|_, spent| spent.left_in(round) > 0);
     }
 
     /// Puts `lane` in the line of `party`.
@@ -155,10 +205,6 @@ impl<L> Parties<L> {
         lane
     }
 
-    pub(super) fn has_parked(&self) -> bool {
-        !self.parking.is_empty()
-    }
-
     /// How many lanes are in the line of `party`.
     pub(super) fn parked_count(&self, party: u64) -> usize {
         self.parties.get(&party).map_or(0, |party| party.parked.len())
@@ -183,11 +229,12 @@ impl<L> Parties<L> {
 
     /// How many of `party`'s jobs come before one that is the first after `in_lane` others of its
     /// lane, which `is_new` when it has no others; and the rounds that takes.
-    pub(super) fn rounds_before(&self, party: u64, in_lane: usize, is_new: bool) -> usize {
-        self.parties.get(&party).map_or(0, |party| {
+    pub(super) fn rounds_before(&self, party: u64, in_lane: usize, is_new: bool, round: u64) -> usize {
+        let owed = self.spent.get(&party).map_or(0, |spent| spent.next_round(round) - round) as usize;
+        owed + self.parties.get(&party).map_or(0, |party| {
             let lanes_count = party.lanes_count + usize::from(is_new);
             let turns = (in_lane + 1).saturating_mul(lanes_count) - 1;
-            party.jobs.len().min(turns) / party.weight as usize
+            party.jobs.len().min(turns) * party.cost as usize / party.weight as usize
         })
     }
 
@@ -209,11 +256,23 @@ impl<L> Parties<L> {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.parties.len()
+        self.parties.len() + self.spent.len()
     }
 
     fn party(&mut self, party: u64) -> &mut Party<L> {
         self.parties.get_mut(&party).expect("a party with a lane has jobs waiting")
+    }
+}
+
+impl Spent {
+    /// Shares that are not yet paid for when `round` begins.
+    fn left_in(self, round: u64) -> u64 {
+        self.shares.saturating_sub(u64::from(self.weight).saturating_mul(round.saturating_sub(self.round)))
+    }
+
+    /// The first round from `round` on in which a share is left.
+    fn next_round(self, round: u64) -> u64 {
+        round + self.left_in(round) / u64::from(self.weight)
     }
 }
 

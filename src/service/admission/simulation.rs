@@ -26,6 +26,8 @@ struct Crowd {
     time_ms: Range<u64>,
     sources: Range<u64>,
     domains: Range<u64>,
+    /// How long a login takes; a change, which hashes as configured, takes [`JOB_MS`].
+    login_ms: Range<u64>,
     /// After how long a client hangs up.
     patience_ms: Range<u64>,
     knows_password: bool,
@@ -41,6 +43,7 @@ impl Crowd {
             time_ms: 0..20_000,
             sources: source..source + 1,
             domains: domain..domain + 1,
+            login_ms: JOB_MS,
             patience_ms: 60_000..60_001,
             knows_password: true,
             tries_again: false,
@@ -63,6 +66,8 @@ struct Fate {
     refused: u64,
     displaced: u64,
     waited_max: Duration,
+    /// How long workers were busy with them.
+    busy_ms: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -222,18 +227,22 @@ impl Simulation<'_> {
             let Some(Admitted { job: client, waited, pass }) = admitted else { return };
             assert!(waited <= WAIT_MAX, "{waited:?}");
             assert!(!client.is_gone.get(), "work for nobody");
-            assert!(self.running.insert((pass.class, pass.account), ()).is_none(), "two of one account");
+            assert!(self.running.insert((pass.class, pass.origin.account), ()).is_none(), "two of one account");
             if let Some(fate) = self.fate(&client) {
                 fate.waited_max = fate.waited_max.max(waited);
             }
             self.idle -= 1;
-            let took_ms = self.random.within(&JOB_MS);
+            let job_ms = if client.is_proven { JOB_MS } else { self.crowds[client.crowd].login_ms.clone() };
+            let took_ms = self.random.within(&job_ms);
+            if self.looked_at.contains(&self.now_ms) {
+                self.fates[client.crowd].busy_ms += took_ms;
+            }
             self.at(self.now_ms + took_ms, Happens::Ends(client, pass, took_ms));
         }
     }
 
     fn end(&mut self, mut client: Client, pass: Pass, took_ms: u64) {
-        self.running.remove(&(pass.class, pass.account));
+        self.running.remove(&(pass.class, pass.origin.account));
         self.idle += 1;
         self.admission.finish(pass, Duration::from_millis(took_ms));
         if client.is_gone.get() || !self.crowds[client.crowd].knows_password {
@@ -363,6 +372,40 @@ fn both_at_once_leave_the_others_whole() {
 fn a_hostile_source_leaves_the_others_of_its_only_domain_whole() {
     let honest: Vec<_> = (1..21).map(|source| Crowd::honest(0.5 * CHANGES_PER_S / 20.0, source, 1)).collect();
     check_hostile(&honest, &[Crowd::hostile(HUNDREDFOLD, 99..100, 1..2)]);
+}
+
+/// As dear as the limits of imported hashes allow: half a second, against 20 ms.
+const DEAR_MS: Range<u64> = 400..600;
+
+#[test]
+fn a_hostile_domain_of_dear_hashes_leaves_the_others_whole() {
+    let dear = Crowd { login_ms: DEAR_MS, ..Crowd::hostile(HUNDREDFOLD, 100..1100, 99..100) };
+    check_hostile(&twenty_domains(0.5), &[dear]);
+}
+
+#[test]
+fn a_hostile_source_that_knows_a_thousand_dear_hashes_leaves_the_others_whole() {
+    let dear = Crowd { login_ms: DEAR_MS, ..Crowd::hostile(HUNDREDFOLD, 99..100, 100..1100) };
+    check_hostile(&twenty_domains(0.5), &[dear]);
+}
+
+/// One of twenty domains was imported with hashes that take twenty-five times as long as the others.
+#[test]
+fn dear_hashes_cost_their_own_domain_and_no_other() {
+    for seed in SEEDS {
+        let mut crowds = twenty_domains(2.0);
+        crowds[0].login_ms = DEAR_MS;
+        let fates = play(seed, &crowds, STEADY);
+        let busy_ms: Vec<_> = fates.iter().map(|fate| fate.busy_ms).collect();
+        let share = busy_ms[0] as f64 / busy_ms.iter().sum::<u64>() as f64;
+        assert!(share <= 2.0 / 20.0, "seed {seed}: {share} of the time went to dear hashes");
+        let jain = jain(&fates[1..]);
+        assert!(jain >= 0.95, "seed {seed}: Jain index {jain}");
+        let (rate, late) = (changes_per_s(&fates), fates.iter().map(|fate| fate.displaced).sum::<u64>());
+        let came: u64 = fates.iter().map(|fate| fate.came).sum();
+        assert!(rate >= 0.9 * CHANGES_PER_S, "seed {seed}: {rate} changes per second");
+        assert!(late * 20 <= came, "seed {seed}: {late} of {came} were turned away late");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use proptest::prelude::*;
@@ -211,26 +211,73 @@ fn those_who_hung_up_keep_nobody_out_and_cost_no_turn() {
 }
 
 #[test]
-fn a_hundred_thousand_sources_leave_nothing_behind() {
+fn a_million_sources_leave_nothing_behind() {
     let mut admission = admission(40);
-    for number in 0..100_000 {
+    let kept = |admission: &Admission<Job>| admission.queues.iter().map(FairQueue::kept).sum::<usize>();
+    for number in 0..1_000_000 {
         let origin = origin(number, number % 1000, number);
         drop(admission.offer(job(number), Class::Login, origin, Tick(number / 100)));
-        assert!(admission.len() <= 40);
+        if number % 100 == 0
+            && let Some(admitted) = admission.take(Tick(number / 100))
+        {
+            admission.finish(admitted.pass, Duration::from_millis(100 + number % 3000));
+            assert!(admission.len() <= 40 && kept(&admission) <= 40 * 8, "{} are kept", kept(&admission));
+        }
+        admission.turned_away();
     }
-    admission.turned_away();
-    let kept = |admission: &Admission<Job>| admission.queues.iter().map(FairQueue::kept).sum::<usize>();
-    assert!(kept(&admission) <= 40 * 6);
     drain(&mut admission);
     assert_eq!((admission.len(), kept(&admission)), (0, 0));
+}
+
+#[test]
+fn newcomers_without_end_do_not_keep_others_from_their_next_turn() {
+    let mut admission = admission(1000);
+    for number in 0..4 {
+        offer(&mut admission, number, Class::Login, origin(1, 1, number));
+    }
+    let mut served = Vec::new();
+    for number in 10..60 {
+        for newcomer in [number, 100 + number] {
+            drop(admission.offer(job(newcomer), Class::Login, origin(newcomer, newcomer, newcomer), Tick(0)));
+        }
+        let admitted = admission.take(Tick(0)).unwrap();
+        admission.finish(admitted.pass, Duration::from_millis(100));
+        served.push(admitted.job.number);
+    }
+    let turns: Vec<_> = (0..50).filter(|turn| served[*turn] < 4).collect();
+    assert!(turns.len() == 4, "served at {turns:?}");
+}
+
+#[test]
+fn a_job_that_took_long_is_paid_for_in_turns() {
+    let mut admission = admission(1000);
+    for number in 0..20 {
+        offer(&mut admission, number, Class::Login, origin(1, 1, number));
+        offer(&mut admission, 20 + number, Class::Login, origin(2, 2, 20 + number));
+    }
+    let mut took_ms = [0, 0];
+    for _ in 0..15 {
+        let admitted = admission.take(Tick(0)).unwrap();
+        let party = usize::from(admitted.job.number >= 20);
+        let job_ms = [500, 100][party];
+        took_ms[party] += job_ms;
+        admission.finish(admitted.pass, Duration::from_millis(job_ms));
+    }
+    assert!(took_ms[0].abs_diff(took_ms[1]) <= 500, "{took_ms:?}");
 }
 
 /// Something that happens to a queue.
 #[derive(Clone, Debug)]
 enum Happens {
-    Add { source: u64, domain: u64, account: u64, weight: u32 },
+    Add {
+        source: u64,
+        domain: u64,
+        account: u64,
+        weight: u32,
+    },
     Take,
-    Finish(usize),
+    /// Which one, and what it has cost beyond a share.
+    Finish(usize, u32),
     Remove(usize),
 }
 
@@ -243,7 +290,7 @@ fn happens() -> impl Strategy<Value = Happens> {
             weight: if source == 0 { 3 } else { 1 },
         }),
         3 => Just(Happens::Take),
-        2 => any::<usize>().prop_map(Happens::Finish),
+        2 => (any::<usize>(), prop_oneof![Just(0), 0..40_u32]).prop_map(|(index, more)| Happens::Finish(index, more)),
         1 => any::<usize>().prop_map(Happens::Remove),
     ]
 }
@@ -255,7 +302,7 @@ proptest! {
     fn a_fair_queue_loses_nothing_and_holds_nothing_back(story in prop::collection::vec(happens(), 0..200)) {
         let mut queue = FairQueue::default();
         let mut waiting = BTreeMap::new();
-        let mut running = BTreeSet::new();
+        let mut running = BTreeMap::new();
         let mut count = 0;
         for happens in story {
             match happens {
@@ -267,14 +314,13 @@ proptest! {
                 Happens::Take => match queue.take(Tick(0)) {
                     Some(taken) => {
                         prop_assert_eq!(waiting.remove(&taken.job), Some(taken.origin.account));
-                        prop_assert!(running.insert(taken.origin.account), "two of one account");
+                        prop_assert!(running.insert(taken.origin.account, taken.origin).is_none(), "two of one account");
                     }
-                    None => prop_assert!(waiting.values().all(|account| running.contains(account))),
+                    None => prop_assert!(waiting.values().all(|account| running.contains_key(account))),
                 },
-                Happens::Finish(index) if !running.is_empty() => {
-                    let account = *running.iter().nth(index % running.len()).unwrap();
-                    running.remove(&account);
-                    queue.finish(account);
+                Happens::Finish(index, more) if !running.is_empty() => {
+                    let account = *running.keys().nth(index % running.len()).unwrap();
+                    queue.finish(running.remove(&account).unwrap(), more);
                 }
                 Happens::Remove(index) if !waiting.is_empty() => {
                     let number = *waiting.keys().nth(index % waiting.len()).unwrap();
@@ -284,14 +330,14 @@ proptest! {
                         queue.turn_to_newest(removed.origin);
                     }
                 }
-                Happens::Finish(_) | Happens::Remove(_) => {}
+                Happens::Finish(..) | Happens::Remove(_) => {}
             }
             prop_assert_eq!(queue.len(), waiting.len());
         }
-        running.into_iter().for_each(|account| queue.finish(account));
+        running.into_values().for_each(|origin| queue.finish(origin, 0));
         while let Some(taken) = queue.take(Tick(0)) {
             prop_assert!(waiting.remove(&taken.job).is_some());
-            queue.finish(taken.origin.account);
+            queue.finish(taken.origin, 0);
         }
         prop_assert!(waiting.is_empty());
         prop_assert_eq!(queue.kept(), 0);
