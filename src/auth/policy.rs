@@ -24,8 +24,24 @@ pub fn check_given_password(
     Ok(())
 }
 
+/// Whether a new password has the kinds of characters that `complexity`, the value of the setting
+/// `PasswordComplexity`, names, in any letter case: `MixedCase` capital and small letters, `Alpha`
+/// letters, `Digit` digits, `Symbol` something else; `MixedCaseDigit` names two. A value that names
+/// none of them asks for nothing.
+#[must_use]
+pub fn is_complex_enough(complexity: &str, secret: &Secret) -> bool {
+    let complexity = complexity.to_ascii_lowercase();
+    let has = |kind: fn(&u8) -> bool| secret.expose().iter().any(kind);
+    let needs = |word: &str| complexity.contains(word);
+    (!needs("mixedcase") || has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
+        && (!needs("alpha") || has(u8::is_ascii_alphabetic))
+        && (!needs("digit") || has(u8::is_ascii_digit))
+        && (!needs("symbol") || has(|byte| !byte.is_ascii_alphanumeric()))
+}
+
 /// Checks everything about a new password that needs neither a hash nor the store: as
-/// [`check_given_password`], and that it is not the password that `proof` was given for.
+/// [`check_given_password`], and that it is not the password that `proof` was given for, which
+/// must be the account's own one.
 ///
 /// # Errors
 /// The first [`NewPasswordRefusal`] that applies, in that order.
@@ -35,6 +51,9 @@ pub fn check_new_password(
     recognizer: &Recognizer,
     bytes_min: usize,
 ) -> Result<(), NewPasswordRefusal> {
+    if proof.application().is_some() {
+        return Err(NewPasswordRefusal::OfApplication);
+    }
     check_given_password(proof.account(), secret, bytes_min)?;
     if recognizer.is_same(proof, secret) {
         return Err(NewPasswordRefusal::SameAsOld);
@@ -71,6 +90,33 @@ mod tests {
         for name in ["alice.smith", "Alice.SMITH", "alice.smith@example.com", "ALICE.smith@Example.Com"] {
             assert_eq!(check(name, 1), Err(NewPasswordRefusal::SameAsName), "{name}");
         }
+    }
+
+    #[test]
+    fn complexity_names_the_kinds_of_characters() {
+        let all = "aA1!";
+        for (complexity, lacking) in [
+            ("MixedCaseDigit", &["aa1!", "AA1!", "aA!!"][..]),
+            ("mixedcase", &["a1!", "A1!"]),
+            ("AlphaDigit", &["11!", "aA!"]),
+            ("MixedCaseDigitSymbol", &["aA1", "aA!"]),
+            ("", &[]),
+            ("Whatever", &[]),
+        ] {
+            let is_enough = |text: &str| is_complex_enough(complexity, &Secret::new(text.as_bytes()).unwrap());
+            assert!(is_enough(all), "{complexity}");
+            assert_eq!(lacking.iter().find(|text| is_enough(text)), None, "{complexity}");
+        }
+        assert!(is_complex_enough("any", &Secret::new(b"a").unwrap()));
+    }
+
+    #[test]
+    fn the_password_of_an_application_changes_no_other() {
+        let recognizer = Recognizer::new();
+        let account = AccountName::parse("alice@example.com").unwrap();
+        let proof = Authenticated::attest(account, 1, [0; 16]).of_application(7);
+        let refused = check_new_password(&proof, &Secret::new(b"long enough").unwrap(), &recognizer, 1);
+        assert_eq!(refused, Err(NewPasswordRefusal::OfApplication));
     }
 
     #[test]

@@ -5,9 +5,20 @@
 //! changed_at  u64      seconds since 1970, UTC
 //! change_id   u128
 //! then, until the end, one verifier after another:
-//!   scheme    u8       1: Argon2id; 2: a legacy hash, its text the body
+//!   scheme    u8       1: Argon2id; 2: a legacy hash, its text the body; 3: see below
 //!   length    u16      of the body
 //!   body
+//! ```
+//!
+//! A further password, of an application or another service, is a body of the scheme 3, behind all
+//! others:
+//!
+//! ```text
+//! purpose     u8       1: an application; 2: SIP; 3: RADIUS
+//! id          u64
+//! length      u8       of the tag
+//! tag                  UTF-8; empty unless of an application
+//! verifier             of the scheme 1 or 2
 //! ```
 //!
 //! Numbers are little-endian. A scheme this program does not know is a fault, not something to
@@ -18,10 +29,15 @@ use std::{fmt, mem};
 use super::fill_random;
 use super::legacy::LegacyHash;
 use crate::model::Argon2idCost;
+use crate::model::limits::TAG_BYTES_MAX;
 
 const FORMAT: u8 = 1;
 const SCHEME_ARGON2ID: u8 = 1;
 const SCHEME_LEGACY: u8 = 2;
+const SCHEME_ALTERNATIVE: u8 = 3;
+const PURPOSE_APPLICATION: u8 = 1;
+const PURPOSE_SIP: u8 = 2;
+const PURPOSE_RADIUS: u8 = 3;
 
 /// One way to check a password. Later schemes are further variants.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,6 +55,29 @@ pub enum Verifier {
     Legacy(LegacyHash),
 }
 
+/// What a further password of an account is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordPurpose {
+    /// One application, told by its tag, of at most [`TAG_BYTES_MAX`] bytes. It opens a login as
+    /// the account's own password does.
+    Application(Box<str>),
+    /// SIP, which is not served here.
+    Sip,
+    /// RADIUS, which is not served here.
+    Radius,
+}
+
+/// A further password of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alternative {
+    /// What it is for; an account has at most one of each purpose.
+    pub purpose: PasswordPurpose,
+    /// Drawn at random, so that a login through it is not taken for one through its successor.
+    pub id: u64,
+    /// What checks it.
+    pub verifier: Verifier,
+}
+
 /// The part of an account's record that concerns its password: versioned, binary. It has a
 /// `Debug` that shows schemes and costs but no salt, tag or digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +88,8 @@ pub struct Credentials {
     pub change_id: u128,
     /// The verifiers; a password is right when any accepts it.
     pub verifiers: Vec<Verifier>,
+    /// The account's further passwords. They are not part of a change of its own one.
+    pub alternatives: Vec<Alternative>,
 }
 
 /// Why bytes are not credentials.
@@ -93,7 +134,53 @@ impl Credentials {
     pub fn new(verifier: Verifier, changed_at: u64) -> Self {
         let mut change_id = [0; 16];
         fill_random(&mut change_id);
-        Self { changed_at, change_id: u128::from_le_bytes(change_id), verifiers: vec![verifier] }
+        let change_id = u128::from_le_bytes(change_id);
+        Self { changed_at, change_id, verifiers: vec![verifier], alternatives: Vec::new() }
+    }
+
+    /// Of an account that no password opens yet.
+    #[must_use]
+    pub fn none(changed_at: u64) -> Self {
+        Self { changed_at, change_id: 0, verifiers: Vec::new(), alternatives: Vec::new() }
+    }
+
+    /// The tags of the applications that have a password of their own.
+    pub fn applications(&self) -> impl Iterator<Item = &str> {
+        self.alternatives.iter().filter_map(|it| match &it.purpose {
+            PasswordPurpose::Application(tag) => Some(&**tag),
+            PasswordPurpose::Sip | PasswordPurpose::Radius => None,
+        })
+    }
+
+    /// Gives `purpose` the password that `verifier` checks, or takes its password away; says
+    /// whether it had one.
+    ///
+    /// # Panics
+    /// When the system has no random source.
+    pub fn set_alternative(&mut self, purpose: PasswordPurpose, verifier: Option<Verifier>) -> bool {
+        let before = self.alternatives.len();
+        self.alternatives.retain(|it| it.purpose != purpose);
+        let had_one = self.alternatives.len() < before;
+        if let Some(verifier) = verifier {
+            let mut id = [0; 8];
+            fill_random(&mut id);
+            self.alternatives.push(Alternative { purpose, id: u64::from_le_bytes(id), verifier });
+        }
+        had_one
+    }
+
+    /// The salt of the further passwords. All passwords of one account have the same one if they
+    /// can, so that one hash tells whether any of them is right: a login costs what it costs every
+    /// other account, however many there are.
+    #[must_use]
+    pub fn salt_of_alternatives(&self) -> Option<[u8; 16]> {
+        self.alternatives.iter().find_map(|it| it.verifier.salt())
+    }
+
+    /// The salt for one more password beside those that there are.
+    #[must_use]
+    pub fn salt(&self) -> Option<[u8; 16]> {
+        self.salt_of_alternatives().or_else(|| self.verifiers.iter().find_map(Verifier::salt))
     }
 
     /// Whether no verifier is what is made of a new password at `cost`, so that the next login
@@ -115,6 +202,9 @@ impl Credentials {
         for verifier in &self.verifiers {
             verifier.encode(out);
         }
+        for alternative in &self.alternatives {
+            alternative.encode(out);
+        }
     }
 
     /// The inverse of [`Credentials::encode`]: takes all of `bytes`.
@@ -128,11 +218,54 @@ impl Credentials {
         }
         let changed_at = u64::from_le_bytes(take(&mut bytes)?);
         let change_id = u128::from_le_bytes(take(&mut bytes)?);
-        let mut verifiers = Vec::new();
-        while !bytes.is_empty() {
-            verifiers.push(Verifier::decode(&mut bytes)?);
+        let (mut verifiers, mut alternatives) = (Vec::new(), Vec::new());
+        while let Some(&scheme) = bytes.first() {
+            if scheme == SCHEME_ALTERNATIVE {
+                alternatives.push(Alternative::decode(&mut bytes)?);
+            } else if alternatives.is_empty() {
+                verifiers.push(Verifier::decode(&mut bytes)?);
+            } else {
+                return Err(RecordFault::Malformed);
+            }
         }
-        Ok(Self { changed_at, change_id, verifiers })
+        Ok(Self { changed_at, change_id, verifiers, alternatives })
+    }
+}
+
+impl Alternative {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let (purpose, tag) = match &self.purpose {
+            PasswordPurpose::Application(tag) => (PURPOSE_APPLICATION, &**tag),
+            PasswordPurpose::Sip => (PURPOSE_SIP, ""),
+            PasswordPurpose::Radius => (PURPOSE_RADIUS, ""),
+        };
+        let mut body = vec![purpose];
+        body.extend_from_slice(&self.id.to_le_bytes());
+        body.push(u8::try_from(tag.len()).expect("a tag is short"));
+        body.extend_from_slice(tag.as_bytes());
+        self.verifier.encode(&mut body);
+        out.push(SCHEME_ALTERNATIVE);
+        out.extend_from_slice(&u16::try_from(body.len()).expect("a verifier is short").to_le_bytes());
+        out.extend_from_slice(&body);
+    }
+
+    /// Takes one from the front of `bytes`.
+    fn decode(bytes: &mut &[u8]) -> Result<Self, RecordFault> {
+        let [_] = take(bytes)?;
+        let mut body = take_counted(bytes)?;
+        let [purpose] = take(&mut body)?;
+        let id = u64::from_le_bytes(take(&mut body)?);
+        let [length] = take(&mut body)?;
+        let (tag, mut verifier) = body.split_at_checked(length.into()).ok_or(RecordFault::Malformed)?;
+        let tag = std::str::from_utf8(tag).map_err(|_| RecordFault::Malformed)?;
+        let purpose = match purpose {
+            PURPOSE_APPLICATION if (1..=TAG_BYTES_MAX).contains(&tag.len()) => PasswordPurpose::Application(tag.into()),
+            PURPOSE_SIP if tag.is_empty() => PasswordPurpose::Sip,
+            PURPOSE_RADIUS if tag.is_empty() => PasswordPurpose::Radius,
+            _ => return Err(RecordFault::Malformed),
+        };
+        let alternative = Self { purpose, id, verifier: Verifier::decode(&mut verifier)? };
+        if verifier.is_empty() { Ok(alternative) } else { Err(RecordFault::Malformed) }
     }
 }
 
@@ -154,6 +287,14 @@ impl Verifier {
         match self {
             Self::Argon2id { cost: Argon2idCost { m_kib, t, p }, .. } => format!("m={m_kib},t={t},p={p}"),
             Self::Legacy(hash) => hash.parameters(),
+        }
+    }
+
+    /// What it is salted with, if the salt can be that of another verifier too.
+    fn salt(&self) -> Option<[u8; 16]> {
+        match self {
+            Self::Argon2id { salt, .. } => Some(*salt),
+            Self::Legacy(_) => None,
         }
     }
 
@@ -180,9 +321,7 @@ impl Verifier {
     /// Takes one verifier from the front of `bytes`.
     fn decode(bytes: &mut &[u8]) -> Result<Self, RecordFault> {
         let [scheme] = take(bytes)?;
-        let length = u16::from_le_bytes(take(bytes)?);
-        let (mut body, rest) = bytes.split_at_checked(length.into()).ok_or(RecordFault::Malformed)?;
-        *bytes = rest;
+        let mut body = take_counted(bytes)?;
         let verifier = match scheme {
             SCHEME_ARGON2ID => {
                 let mut number = || take(&mut body).map(u32::from_le_bytes);
@@ -197,6 +336,14 @@ impl Verifier {
         };
         if body.is_empty() { Ok(verifier) } else { Err(RecordFault::Malformed) }
     }
+}
+
+/// Takes a length of two bytes, and as many bytes, from the front of `bytes`.
+fn take_counted<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], RecordFault> {
+    let length = u16::from_le_bytes(take(bytes)?);
+    let (body, rest) = bytes.split_at_checked(length.into()).ok_or(RecordFault::Malformed)?;
+    *bytes = rest;
+    Ok(body)
 }
 
 /// Takes the first `N` bytes from the front of `bytes`.
@@ -226,8 +373,23 @@ mod tests {
     }
 
     fn any_credentials() -> impl Strategy<Value = Credentials> {
-        (any::<u64>(), any::<u128>(), prop::collection::vec(any_verifier(), 0..4))
-            .prop_map(|(changed_at, change_id, verifiers)| Credentials { changed_at, change_id, verifiers })
+        let some = (prop::collection::vec(any_verifier(), 0..4), prop::collection::vec(any_alternative(), 0..4));
+        (any::<u64>(), any::<u128>(), some).prop_map(|(changed_at, change_id, (verifiers, alternatives))| Credentials {
+            changed_at,
+            change_id,
+            verifiers,
+            alternatives,
+        })
+    }
+
+    fn any_alternative() -> impl Strategy<Value = Alternative> {
+        let application = "\\PC{1,16}".prop_map(|tag| PasswordPurpose::Application(tag.into()));
+        let purpose = prop_oneof![application, Just(PasswordPurpose::Sip), Just(PasswordPurpose::Radius)];
+        (purpose, any::<u64>(), any_verifier()).prop_map(|(purpose, id, verifier)| Alternative {
+            purpose,
+            id,
+            verifier,
+        })
     }
 
     fn encoded(credentials: &Credentials) -> Vec<u8> {
@@ -238,7 +400,7 @@ mod tests {
 
     fn one() -> Credentials {
         let verifier = Verifier::Argon2id { cost: Argon2idCost::default(), salt: [0xaa; 16], tag: [0xbb; 32] };
-        Credentials { changed_at: 1, change_id: 2, verifiers: vec![verifier] }
+        Credentials { change_id: 2, ..Credentials::new(verifier, 1) }
     }
 
     proptest! {
@@ -286,8 +448,7 @@ mod tests {
 
     #[test]
     fn a_legacy_hash_is_kept_as_its_text() {
-        let verifiers = vec![legacy("salt")];
-        let bytes = encoded(&Credentials { changed_at: 1, change_id: 2, verifiers });
+        let bytes = encoded(&Credentials { change_id: 2, ..Credentials::new(legacy("salt"), 1) });
         assert_eq!(&bytes[25..], b"\x02\x1e\0$1$salt$on4unkS8dQm5BqW0uvLLi1");
         assert_eq!(format!("{:?}", Credentials::decode(&bytes).unwrap().verifiers), "[md5-crypt()]");
         let mut damaged = bytes.clone();
@@ -338,6 +499,51 @@ mod tests {
     #[test]
     fn debug_shows_the_cost_and_neither_salt_nor_tag() {
         let shown = format!("{:?}", one());
-        assert_eq!(shown, "Credentials { changed_at: 1, change_id: 2, verifiers: [Argon2id(m=19456,t=2,p=1)] }");
+        assert_eq!(
+            shown,
+            "Credentials { changed_at: 1, change_id: 2, verifiers: [Argon2id(m=19456,t=2,p=1)], alternatives: [] }"
+        );
+    }
+
+    #[test]
+    fn there_is_one_further_password_of_each_purpose() {
+        let mut credentials = one();
+        let tag = |tag: &str| PasswordPurpose::Application(tag.into());
+        assert!(!credentials.set_alternative(tag("phone"), Some(legacy("one"))));
+        assert!(!credentials.set_alternative(PasswordPurpose::Sip, Some(legacy("two"))));
+        let before = credentials.alternatives[0].id;
+        assert!(credentials.set_alternative(tag("phone"), Some(legacy("three"))));
+        assert_eq!(credentials.alternatives.len(), 2);
+        assert!(credentials.alternatives.iter().all(|it| it.id != before));
+        assert_eq!(credentials.applications().collect::<Vec<_>>(), ["phone"]);
+        assert!(!credentials.set_alternative(tag("Phone"), None) && credentials.set_alternative(tag("phone"), None));
+        assert_eq!(credentials.applications().count(), 0);
+    }
+
+    #[test]
+    fn a_further_password_is_behind_all_verifiers_and_of_a_purpose_that_is_known() {
+        let mut credentials = one();
+        credentials.set_alternative(PasswordPurpose::Application("x".into()), Some(legacy("salt")));
+        let bytes = encoded(&credentials);
+        let (head, alternative) = bytes.split_at(25 + 63);
+        assert_eq!((alternative[0], alternative[3], &alternative[12..14]), (3, 1, &b"\x01x"[..]));
+        let swapped = [&head[..25], alternative, &head[25..]].concat();
+        assert_eq!(Credentials::decode(&swapped), Err(RecordFault::Malformed));
+        for (at, byte) in [(3, 0), (3, 2), (3, 4), (12, 0), (13, 0xff)] {
+            let mut damaged = bytes.clone();
+            damaged[25 + 63 + at] = byte;
+            assert_eq!(Credentials::decode(&damaged), Err(RecordFault::Malformed), "{at}: {byte}");
+        }
+    }
+
+    #[test]
+    fn passwords_of_one_account_share_a_salt_if_they_have_one() {
+        let mut credentials = one();
+        assert_eq!((credentials.salt_of_alternatives(), credentials.salt()), (None, Some([0xaa; 16])));
+        credentials.set_alternative(PasswordPurpose::Sip, Some(legacy("salt")));
+        assert_eq!(credentials.salt_of_alternatives(), None);
+        let verifier = Verifier::Argon2id { cost: Argon2idCost::default(), salt: [0xcc; 16], tag: [0; 32] };
+        credentials.set_alternative(PasswordPurpose::Radius, Some(verifier));
+        assert_eq!((credentials.salt_of_alternatives(), credentials.salt()), (Some([0xcc; 16]), Some([0xcc; 16])));
     }
 }

@@ -3,7 +3,7 @@ use std::hint::black_box;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::argon2id::{Argon2id, CostFault, Inputs, Kernel};
-use super::{Credentials, Recognizer, Verifier, fill_random};
+use super::{Alternative, Credentials, PasswordPurpose, Recognizer, Verifier, fill_random};
 use crate::model::{AccountName, Argon2idCost, Authenticated, Secret};
 
 /// A worker's means to hash: one preallocated arena, reused for every hash.
@@ -39,7 +39,7 @@ impl Hasher {
         self.argon2id.kernel()
     }
 
-    /// Checks `secret` against the credentials of `account`. `None` for `account` means that
+    /// Checks `secret` against the credentials of `account`, and the passwords of its applications. `None` for `account` means that
     /// there is no such account: a hash of the configured cost is made all the same, and the
     /// answer is no. So it is for an account none of whose verifiers can be computed, because
     /// they are missing or cost more than is accepted, and for one that has only legacy hashes:
@@ -51,18 +51,20 @@ impl Hasher {
         account: Option<(AccountName, u64, &Credentials)>,
         secret: &Secret,
     ) -> Option<Authenticated> {
-        let mut argon2id_count = 0;
+        let mut made = None;
         if let Some((name, password_revision, credentials)) = account {
-            for verifier in &credentials.verifiers {
-                if let Some(accepts) = self.accepts(verifier, secret) {
-                    if accepts.into() {
-                        return Some(self.renew(name, password_revision, secret));
-                    }
-                    argon2id_count += usize::from(matches!(verifier, Verifier::Argon2id { .. }));
+            let own = credentials.verifiers.iter().map(|verifier| (verifier, None));
+            let of_application = |it: &Alternative| matches!(it.purpose, PasswordPurpose::Application(_));
+            let applications = credentials.alternatives.iter().filter(|it| of_application(it));
+            let others = applications.map(|it| (&it.verifier, Some(it.id)));
+            for (verifier, application) in own.chain(others) {
+                if self.accepts(verifier, secret, &mut made).is_some_and(bool::from) {
+                    let proof = self.renew(name, password_revision, secret);
+                    return Some(application.into_iter().fold(proof, Authenticated::of_application));
                 }
             }
         }
-        if argon2id_count == 0 {
+        if made.is_none() {
             let salt = self.dummy_salt;
             black_box(self.tag(self.cost, &salt, secret).ok());
         }
@@ -75,7 +77,16 @@ impl Hasher {
     /// # Panics
     /// When the system has no random source.
     pub fn make(&mut self, secret: &Secret, changed_at: u64) -> Credentials {
-        let verifier = self.make_verifier(secret);
+        self.make_salted(secret, changed_at, None)
+    }
+
+    /// As [`Hasher::make`], with this salt, which other passwords of the account have: see
+    /// [`Credentials::salt_of_alternatives`].
+    ///
+    /// # Panics
+    /// When the system has no random source.
+    pub fn make_salted(&mut self, secret: &Secret, changed_at: u64, salt: Option<[u8; 16]>) -> Credentials {
+        let verifier = self.make_verifier(secret, salt);
         Credentials::new(verifier, changed_at)
     }
 
@@ -104,14 +115,18 @@ impl Hasher {
         self.may_upgrade(credentials, secret).then(|| Credentials {
             changed_at,
             change_id,
-            verifiers: vec![self.make_verifier(secret)],
+            verifiers: vec![self.make_verifier(secret, credentials.salt_of_alternatives())],
+            alternatives: credentials.alternatives.clone(),
         })
     }
 
     #[expect(clippy::expect_used, reason = "`new` has had the cost checked")]
-    fn make_verifier(&mut self, secret: &Secret) -> Verifier {
-        let mut salt = [0; 16];
-        fill_random(&mut salt);
+    fn make_verifier(&mut self, secret: &Secret, salt: Option<[u8; 16]>) -> Verifier {
+        let salt = salt.unwrap_or_else(|| {
+            let mut salt = [0; 16];
+            fill_random(&mut salt);
+            salt
+        });
         let tag = self.tag(self.cost, &salt, secret).expect("the configured cost is accepted");
         Verifier::Argon2id { cost: self.cost, salt, tag }
     }
@@ -127,10 +142,19 @@ impl Hasher {
         self.argon2id.wipe();
     }
 
-    /// Whether `verifier` accepts `secret`; `None` when that cannot be computed.
-    fn accepts(&mut self, verifier: &Verifier, secret: &Secret) -> Option<Choice> {
+    /// Whether `verifier` accepts `secret`; `None` when that cannot be computed. `made` is the
+    /// last tag that was made of `secret`, with its cost and salt: others may have the same.
+    fn accepts(&mut self, verifier: &Verifier, secret: &Secret, made: &mut Option<Made>) -> Option<Choice> {
         match verifier {
-            Verifier::Argon2id { cost, salt, tag } => Some(self.tag(*cost, salt, secret).ok()?.ct_eq(tag)),
+            Verifier::Argon2id { cost, salt, tag } => {
+                let known = made.filter(|made| made.cost == *cost && made.salt == *salt);
+                let now = match known {
+                    Some(made) => made,
+                    None => Made { cost: *cost, salt: *salt, tag: self.tag(*cost, salt, secret).ok()? },
+                };
+                *made = Some(now);
+                Some(now.tag.ct_eq(tag))
+            }
             Verifier::Legacy(hash) => hash.accepts(secret.expose()),
         }
     }
@@ -141,6 +165,14 @@ impl Hasher {
         self.argon2id.hash(cost, &inputs, &mut tag)?;
         Ok(tag)
     }
+}
+
+/// A tag, and what it was made with.
+#[derive(Clone, Copy)]
+struct Made {
+    cost: Argon2idCost,
+    salt: [u8; 16],
+    tag: [u8; 32],
 }
 
 #[cfg(test)]
@@ -204,6 +236,33 @@ mod tests {
     }
 
     #[test]
+    fn an_application_has_a_password_of_its_own() {
+        let mut hasher = hasher();
+        let mut credentials = hasher.make(&secret("own"), 0);
+        for (purpose, text) in [
+            (PasswordPurpose::Application("phone".into()), "first"),
+            (PasswordPurpose::Application("desk".into()), "second"),
+            (PasswordPurpose::Sip, "third"),
+        ] {
+            let made = hasher.make_salted(&secret(text), 0, credentials.salt());
+            credentials.set_alternative(purpose, made.verifiers.into_iter().next());
+        }
+        let salts = |it: &Verifier| matches!(it, Verifier::Argon2id { salt, .. } if Some(*salt) == credentials.salt());
+        assert!(credentials.verifiers.iter().chain(credentials.alternatives.iter().map(|it| &it.verifier)).all(salts));
+        let id = |text: &str| {
+            self::hasher().authenticate(Some((alice(), 7, &credentials)), &secret(text)).map(|it| it.application())
+        };
+        assert_eq!(id("own"), Some(None));
+        assert_eq!(id("first"), Some(Some(credentials.alternatives[0].id)));
+        assert_eq!(id("second"), Some(Some(credentials.alternatives[1].id)));
+        assert_eq!((id("third"), id("fourth")), (None, None));
+        let changed = hasher.make_salted(&secret("new"), 1, credentials.salt_of_alternatives());
+        credentials.verifiers = changed.verifiers;
+        assert!(check(&mut hasher, &credentials, "new") && check(&mut hasher, &credentials, "second"));
+        assert!(!check(&mut hasher, &credentials, "own"));
+    }
+
+    #[test]
     fn credentials_that_cannot_be_computed_accept_nothing() {
         let mut hasher = hasher();
         let made = hasher.make(&secret("correct"), 0);
@@ -212,7 +271,7 @@ mod tests {
             let verifiers = vec![Verifier::Argon2id { cost: Argon2idCost { m_kib, t, p }, salt, tag }];
             assert!(!check(&mut hasher, &Credentials { verifiers, ..made.clone() }, "correct"));
         }
-        assert!(!check(&mut hasher, &Credentials { verifiers: Vec::new(), ..made }, ""));
+        assert!(!check(&mut hasher, &Credentials::none(0), ""));
     }
 
     #[test]

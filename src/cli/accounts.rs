@@ -4,10 +4,11 @@ use super::call::{Call, Deed, Work, object};
 use super::general::timestamp;
 use super::refusal::{Refusal, Stop};
 use super::right::{ServerRight, Target};
-use crate::auth::Credentials;
 use crate::auth::legacy::{self, ImportFault};
-use crate::auth::policy::check_given_password;
+use crate::auth::policy::{check_given_password, is_complex_enough};
+use crate::auth::{Credentials, PasswordPurpose};
 use crate::directory::{Account, Directory, Edit};
+use crate::model::limits::{APPLICATION_PASSWORDS_MAX, TAG_BYTES_MAX};
 use crate::model::{AccountName, NewPasswordRefusal, Secret};
 use crate::notation::{Dictionary, Value};
 
@@ -33,7 +34,7 @@ pub(super) fn create(call: &Call<'_>) -> Done {
     }
     let credentials = match settings.remove(PASSWORD) {
         // Nothing opens such an account until it is given a password.
-        None => Credentials { changed_at: call.scene.now, change_id: 0, verifiers: Vec::new() },
+        None => Credentials::none(call.scene.now),
         Some(password) => match made(call, &password, None)? {
             Ok(credentials) => credentials,
             Err(work) => return Ok(Deed::Hash(work)),
@@ -89,27 +90,75 @@ pub(super) fn set_settings(call: &Call<'_>) -> Done {
 /// SETACCOUNTPASSWORD
 pub(super) fn set_password(call: &Call<'_>) -> Done {
     let account = call.account()?;
-    let method = call.arguments.find_text("accessMode").unwrap_or_default();
-    if ["SIP", "RADIUS"].iter().any(|other| method.eq_ignore_ascii_case(other)) {
-        return Err(Refusal::General("passwords of single services are not supported by this server").into());
-    }
-    if call.arguments.has("tag") {
-        return Err(Refusal::General("application passwords are not supported by this server").into());
-    }
+    check_is_own_login(call, &account)?;
     let password = call.arguments.text("newPassword");
+    let purpose = purpose(call)?;
+    let is_removal = purpose.is_some() && password.is_empty();
     if call.arguments.has("CHECK") || account.name == call.actor.name {
-        if is_hash(password) {
-            return Err(Refusal::General("a hash tells nothing of its password, which must be checked").into());
-        }
-        let secret = secret(password)?;
-        let check = check_given_password(&account.name, &secret, call.scene.password_bytes_min);
-        let refusal = check.err().or((!account.may_change_password()).then_some(NewPasswordRefusal::NotAllowed));
-        if let Some(refusal) = refusal {
-            return Err(Refusal::NewPassword(refusal).into());
-        }
+        check_change(call, &account, (!is_removal).then_some(password))?;
     }
-    let changes = [(PASSWORD, Value::from(password))].into_iter().collect();
-    edit(call, &account, changes, Edit::Update)
+    let Some(purpose) = purpose else {
+        let changes = [(PASSWORD, Value::from(password))].into_iter().collect();
+        return edit(call, &account, changes, Edit::Update);
+    };
+    let others = &account.credentials.alternatives;
+    let has_one = others.iter().any(|it| it.purpose == purpose);
+    if is_removal && !has_one {
+        return Err(Refusal::General("the account has no such password").into());
+    }
+    if is_removal {
+        return Ok(Deed::Commit(call.directory().set_alternative(&account, purpose, None)));
+    }
+    if !has_one && others.len() >= APPLICATION_PASSWORDS_MAX {
+        return Err(Refusal::General("the account has too many passwords - remove one first").into());
+    }
+    // Whatever a hash costs would be paid at every login of the account, for each such password.
+    if is_hash(password) {
+        return Err(Refusal::General("a password beside the account's own one cannot be set by its hash").into());
+    }
+    let Some(made) = call.credentials() else {
+        let salt = account.credentials.salt();
+        return Ok(Deed::Hash(Work::Make { secret: secret(password)?, salt, renews: None }));
+    };
+    Ok(Deed::Commit(call.directory().set_alternative(&account, purpose, made.verifiers.first().cloned())))
+}
+
+/// Which of the account's passwords is meant; `None`: its own one.
+fn purpose(call: &Call<'_>) -> Result<Option<PasswordPurpose>, Refusal> {
+    let method = call.arguments.find_text("accessMode");
+    let service = method.and_then(|method| match method {
+        _ if method.eq_ignore_ascii_case("SIP") => Some(PasswordPurpose::Sip),
+        _ if method.eq_ignore_ascii_case("RADIUS") => Some(PasswordPurpose::Radius),
+        _ => None,
+    });
+    match call.arguments.find_text("tag") {
+        None => Ok(service),
+        Some(_) if method.is_some() => Err(Refusal::General("a password has a METHOD or a TAG, not both")),
+        Some(tag) if (1..=TAG_BYTES_MAX).contains(&tag.len()) => Ok(Some(PasswordPurpose::Application(tag.into()))),
+        Some(_) => Err(Refusal::General("a tag must have 1 to 64 bytes")),
+    }
+}
+
+/// Checks what an owner must keep to who changes a password of his account, and whoever asks for
+/// the same check; `None`: the password is taken away.
+fn check_change(call: &Call<'_>, account: &Account, password: Option<&str>) -> Result<(), Stop> {
+    if !account.may_change_password() {
+        return Err(Refusal::NewPassword(NewPasswordRefusal::NotAllowed).into());
+    }
+    let Some(password) = password else { return Ok(()) };
+    if is_hash(password) {
+        return Err(Refusal::General("a hash tells nothing of its password, which must be checked").into());
+    }
+    let secret = secret(password)?;
+    check_given_password(&account.name, &secret, call.scene.password_bytes_min).map_err(Refusal::NewPassword)?;
+    let is_enough = is_complex_enough(account.password_complexity(), &secret);
+    if is_enough { Ok(()) } else { Err(Refusal::NewPassword(NewPasswordRefusal::TooSimple).into()) }
+}
+
+/// Who logged in with the password of an application could otherwise take over the account.
+fn check_is_own_login(call: &Call<'_>, account: &Account) -> Result<(), Refusal> {
+    let is_of_application = call.actor.is_of_application && account.name == call.actor.name;
+    if is_of_application { Err(Refusal::NewPassword(NewPasswordRefusal::OfApplication)) } else { Ok(()) }
 }
 
 /// VERIFYACCOUNTPASSWORD
@@ -162,10 +211,14 @@ pub(super) fn set_rights(call: &Call<'_>) -> Done {
     Ok(Deed::Commit(call.directory().set_rights(&account.name, rights)?))
 }
 
-/// GETACCOUNTINFO
+/// GETACCOUNTINFO. Of the passwords of applications it shows the tags.
 pub(super) fn info(call: &Call<'_>) -> Done {
     let account = call.account()?;
-    let all: Dictionary = [("Created", timestamp(account.created_at()))].into_iter().collect();
+    let mut all: Dictionary = [("Created", timestamp(account.created_at()))].into_iter().collect();
+    let applications: Vec<_> = account.credentials.applications().map(Value::from).collect();
+    if !applications.is_empty() {
+        all.insert("ApplicationPasswords", Value::Array(applications));
+    }
     if let Some(key) = call.arguments.find_text("keyName") {
         return Ok(Deed::Show(all.get(key).cloned().unwrap_or_else(|| Value::from(""))));
     }
@@ -211,7 +264,7 @@ fn permitted(call: &Call<'_>, settings: Dictionary, also: &[&str]) -> Dictionary
 fn edit(call: &Call<'_>, account: &Account, mut changes: Dictionary, how: fn(Dictionary) -> Edit) -> Done {
     let credentials = match changes.remove(PASSWORD) {
         None => None,
-        Some(password) => match made(call, &password, Some(account))? {
+        Some(password) => match check_is_own_login(call, account).map(|()| made(call, &password, Some(account)))?? {
             Ok(credentials) => Some(credentials),
             Err(work) => return Ok(Deed::Hash(work)),
         },
@@ -232,7 +285,8 @@ fn made(call: &Call<'_>, password: &Value, account: Option<&Account>) -> Result<
     let secret = secret(text)?;
     let own = account.filter(|account| account.name == call.actor.name);
     let renews = own.map(|account| (account.name.clone(), account.password_revision + 1));
-    Ok(Err(Work::Make { secret, renews }))
+    let salt = account.and_then(|account| account.credentials.salt_of_alternatives());
+    Ok(Err(Work::Make { secret, salt, renews }))
 }
 
 /// Whether a password is given as a hash that other software made.

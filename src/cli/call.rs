@@ -35,6 +35,8 @@ pub enum Work {
     Make {
         /// The new password.
         secret: Secret,
+        /// What to salt it with, if other passwords of the account have one.
+        salt: Option<[u8; 16]>,
         /// Whose it will be, and under which revision, if it is the caller's own.
         renews: Option<(AccountName, u64)>,
     },

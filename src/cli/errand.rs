@@ -85,13 +85,14 @@ impl Errand {
     /// [`ReadFault`] when the store fails.
     pub fn run(&self, caller: &Authenticated, scene: &Scene<'_>) -> Result<Next, ReadFault> {
         let account = scene.directory.account(caller.account())?;
-        let Some(account) = account.filter(|it| it.password_revision == caller.password_revision()) else {
+        let Some(account) = account.filter(|it| it.accepts(caller)) else {
             return Ok(Next::Expired);
         };
         let deed = if account.may_log_in() {
             let actor = Actor {
                 rights: account.rights().to_vec(),
                 is_of_main_domain: account.name.domain() == scene.directory.main_domain(),
+                is_of_application: caller.application().is_some(),
                 name: account.name,
             };
             self.perform(&actor, scene)

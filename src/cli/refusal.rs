@@ -54,9 +54,9 @@ impl Refusal {
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::UnknownCommand | Self::Misfit(..) | Self::DomainExists => "500",
+            Self::NoRight | Self::NewPassword(NewPasswordRefusal::OfApplication) => "510",
             Self::Unsupported(_) | Self::UnsupportedSpelling => "501",
             Self::General(_) | Self::NewPassword(_) | Self::Module(_) | Self::Router(_) | Self::Networks(_) => "501",
-            Self::NoRight => "510",
             Self::UnknownDomain => "512",
             Self::UnknownAccount => "513",
             Self::WrongPassword => "515",
@@ -94,6 +94,12 @@ impl fmt::Display for Refusal {
             }
             Self::NewPassword(NewPasswordRefusal::SameAsName) => {
                 f.write_str("new password must differ from the account name")
+            }
+            Self::NewPassword(NewPasswordRefusal::TooSimple) => {
+                f.write_str("new password is too simple - mix capital and small letters with digits and signs")
+            }
+            Self::NewPassword(NewPasswordRefusal::OfApplication) => {
+                f.write_str("logged in with the password of an application - log in with that of the account")
             }
             Self::NewPassword(NewPasswordRefusal::NotAllowed) => {
                 f.write_str("this account may not change its password - ask the administrator")

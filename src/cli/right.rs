@@ -122,6 +122,8 @@ pub(super) struct Actor {
     pub(super) rights: Vec<Box<str>>,
     /// Whether its domain is the main domain.
     pub(super) is_of_main_domain: bool,
+    /// Whether it logged in with the password of an application.
+    pub(super) is_of_application: bool,
 }
 
 impl Actor {
@@ -179,7 +181,12 @@ mod tests {
     fn actor(account: &str, rights: &[&str]) -> Actor {
         let name = name(account);
         let is_of_main_domain = name.domain().as_str() == "main.example";
-        Actor { name, rights: rights.iter().map(|&right| right.into()).collect(), is_of_main_domain }
+        Actor {
+            name,
+            rights: rights.iter().map(|&right| right.into()).collect(),
+            is_of_main_domain,
+            is_of_application: false,
+        }
     }
 
     fn may(actor: &Actor, right: Right, target: &str, is_reading: bool) -> bool {

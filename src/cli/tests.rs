@@ -6,6 +6,9 @@ use super::right::{Right, ServerRight};
 use super::table::{Row, Shape, Status, rows};
 use super::world::{PASSWORD, World, dictionary};
 use crate::model::AccountName;
+use crate::model::limits::{APPLICATION_PASSWORDS_MAX, TAG_BYTES_MAX};
+
+const TOO_SHORT: &str = "501 new password must have at least 8 characters";
 
 #[test]
 fn accounts_are_created_with_a_password_and_settings() {
@@ -164,14 +167,6 @@ fn passwords_are_set_by_administrators_freely_and_by_owners_within_the_rules() {
         ),
         ("SETACCOUNTPASSWORD user@other.example PASSWORD \"\"", "501 a password must not be empty"),
         ("SETACCOUNTPASSWORD user@other.example PASSWORD secret12 METHOD PWD", "200 OK"),
-        (
-            "SETACCOUNTPASSWORD user@other.example PASSWORD secret12 METHOD SIP",
-            "501 passwords of single services are not supported by this server",
-        ),
-        (
-            "SETACCOUNTPASSWORD user@other.example PASSWORD secret12 TAG phone",
-            "501 application passwords are not supported by this server",
-        ),
         ("SETACCOUNTPASSWORD nobody@other.example PASSWORD secret12", "513 unknown user account"),
     ]);
     let user = "user@other.example";
@@ -190,6 +185,93 @@ fn passwords_are_set_by_administrators_freely_and_by_owners_within_the_rules() {
     let refused = "501 this account may not change its password - ask the administrator";
     world.expect_by(user, &[("SETACCOUNTPASSWORD * PASSWORD \"long enough\"", refused)]);
     world.expect(&[("SETACCOUNTPASSWORD user@other.example PASSWORD \"long enough\" CHECK", refused)]);
+}
+
+#[test]
+fn an_application_has_a_password_that_is_set_and_taken_away_by_its_tag() {
+    let mut world = World::furnished();
+    let absent = "501 the account has no such password";
+    world.expect(&[
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD \"for phone\" TAG phone", "200 OK"),
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD \"for desk\" NAME \"the desk\"", "200 OK"),
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD \"for calls\" METHOD sip", "200 OK"),
+        ("GETACCOUNTINFO user@other.example KEY ApplicationPasswords", "201 (phone,\"the desk\")"),
+        ("VERIFYACCOUNTPASSWORD user@other.example PASSWORD \"for phone\"", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD user@other.example PASSWORD \"for desk\"", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD user@other.example PASSWORD \"blue harbor 42\"", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD user@other.example PASSWORD \"for calls\"", "515 incorrect password or account name"),
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD \"own again\"", "200 OK"),
+        ("UPDATEACCOUNTSETTINGS user@other.example {x=1;}", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD user@other.example PASSWORD \"for phone\"", "200 OK"),
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD \"phone again\" TAG phone", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD user@other.example PASSWORD \"for phone\"", "515 incorrect password or account name"),
+        ("RENAMEACCOUNT user@other.example INTO renamed@other.example", "200 OK"),
+        ("VERIFYACCOUNTPASSWORD renamed@other.example PASSWORD \"phone again\"", "200 OK"),
+        ("SETACCOUNTPASSWORD renamed@other.example PASSWORD \"\" TAG phone", "200 OK"),
+        ("SETACCOUNTPASSWORD renamed@other.example PASSWORD \"\" TAG phone", absent),
+        ("SETACCOUNTPASSWORD renamed@other.example PASSWORD \"\" METHOD RADIUS", absent),
+        ("SETACCOUNTPASSWORD renamed@other.example PASSWORD \"\" METHOD SIP", "200 OK"),
+        ("GETACCOUNTINFO renamed@other.example KEY ApplicationPasswords", "201 (\"the desk\")"),
+        (
+            "SETACCOUNTPASSWORD renamed@other.example PASSWORD x TAG a METHOD SIP",
+            "501 a password has a METHOD or a TAG, not both",
+        ),
+        ("SETACCOUNTPASSWORD renamed@other.example PASSWORD x TAG \"\"", "501 a tag must have 1 to 64 bytes"),
+        (
+            "SETACCOUNTPASSWORD renamed@other.example PASSWORD \"\\002{SHA}qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\" TAG a",
+            "501 a password beside the account's own one cannot be set by its hash",
+        ),
+        ("SETACCOUNTPASSWORD renamed@other.example PASSWORD short TAG a CHECK", TOO_SHORT),
+    ]);
+    for number in 1..APPLICATION_PASSWORDS_MAX {
+        let line = format!("SETACCOUNTPASSWORD renamed@other.example PASSWORD \"number {number}\" TAG {number}");
+        assert_eq!(world.master(&line), "200 OK");
+    }
+    let line = "SETACCOUNTPASSWORD renamed@other.example PASSWORD more TAG more";
+    world.expect(&[(line, "501 the account has too many passwords - remove one first")]);
+    let line = format!("SETACCOUNTPASSWORD renamed@other.example PASSWORD \"\" TAG {}", "x".repeat(TAG_BYTES_MAX));
+    world.expect(&[(&line, absent)]);
+}
+
+#[test]
+fn who_logged_in_with_the_password_of_an_application_sets_none_of_the_account() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("SETACCOUNTPASSWORD admin@other.example PASSWORD \"for phone\" TAG phone", "200 OK"),
+        ("SETACCOUNTRIGHTS admin@other.example (Domain,BasicSettings,Password)", "200 OK"),
+    ]);
+    let name = AccountName::parse("admin@other.example").unwrap();
+    let id = world.directory.account(&name).unwrap().unwrap().credentials.alternatives[0].id;
+    let proof = world.proof(name, 1).of_application(id);
+    let refused = "510 logged in with the password of an application - log in with that of the account";
+    for (line, answer) in [
+        ("SETACCOUNTPASSWORD * PASSWORD \"long enough\"", refused),
+        ("SETACCOUNTPASSWORD admin PASSWORD \"long enough\" TAG phone", refused),
+        ("UPDATEACCOUNTSETTINGS admin {Password=\"long enough\";}", refused),
+        ("UPDATEACCOUNTSETTINGS admin {RealName=A;}", "200 OK"),
+        ("SETACCOUNTPASSWORD user PASSWORD \"long enough\"", "200 OK"),
+    ] {
+        assert_eq!(world.with_proof(&proof, line.as_bytes()), answer, "{line}");
+    }
+    world.expect(&[("SETACCOUNTPASSWORD admin@other.example PASSWORD \"new phone\" TAG phone", "200 OK")]);
+    assert_eq!(world.with_proof(&proof, b"NOOP"), "expired");
+    world.expect_by(
+        "admin@other.example",
+        &[("SETACCOUNTPASSWORD * PASSWORD \"\" TAG phone", "200 OK"), ("NOOP", "200 OK")],
+    );
+}
+
+#[test]
+fn complexity_is_asked_for_where_a_password_is_checked() {
+    let mut world = World::furnished();
+    let simple = "501 new password is too simple - mix capital and small letters with digits and signs";
+    world.expect(&[
+        ("UPDATEACCOUNTDEFAULTS other.example {PasswordComplexity=MixedCaseDigit;}", "200 OK"),
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD \"long enough\"", "200 OK"),
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD \"long enough\" CHECK", simple),
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD \"Long enough 2\" CHECK", "200 OK"),
+    ]);
+    world.expect_by("user@other.example", &[("SETACCOUNTPASSWORD * PASSWORD \"long enough\"", simple)]);
 }
 
 #[test]

@@ -102,7 +102,9 @@ impl World {
                         return line_of(Answer::saved(&restart));
                     }
                 }
-                Next::Hash(Work::Make { secret, .. }) => errand.take_credentials(self.hasher.make(&secret, 2)),
+                Next::Hash(Work::Make { secret, salt, .. }) => {
+                    errand.take_credentials(self.hasher.make_salted(&secret, 2, salt));
+                }
                 Next::Hash(Work::Check { account, secret }) => {
                     let subject = (account.name, account.password_revision, &account.credentials);
                     errand.take_verdict(self.hasher.authenticate(Some(subject), &secret).is_some());

@@ -3,7 +3,7 @@ use std::slice;
 use super::record::{AccountRecord, Defaults, DomainRecord};
 use super::settings::{self, Layers, PWD};
 use crate::auth::Credentials;
-use crate::model::{AccountName, DomainName};
+use crate::model::{AccountName, Authenticated, DomainName};
 use crate::notation::{Dictionary, Value};
 use crate::store::Revision;
 
@@ -51,8 +51,10 @@ impl Account {
         }
     }
 
-    /// What the store holds of it, with other credentials.
+    /// What the store holds of it, with other credentials for its own password. Its further
+    /// passwords stay as they are.
     pub(super) fn to_record(&self, credentials: Credentials) -> AccountRecord {
+        let credentials = Credentials { alternatives: self.credentials.alternatives.clone(), ..credentials };
         AccountRecord {
             created_at: self.created_at,
             password_revision: self.password_revision,
@@ -76,6 +78,19 @@ impl Account {
     #[must_use]
     pub fn may_change_password(&self) -> bool {
         settings::is_on(self.settings.get("PWDAllowed"))
+    }
+
+    /// The effective `PasswordComplexity`.
+    #[must_use]
+    pub fn password_complexity(&self) -> &str {
+        self.settings.get("PasswordComplexity").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether `proof` still counts: its password is in force, or that of its application is.
+    #[must_use]
+    pub fn accepts(&self, proof: &Authenticated) -> bool {
+        let has = |id| self.credentials.alternatives.iter().any(|it| it.id == id);
+        self.password_revision == proof.password_revision() && proof.application().is_none_or(has)
     }
 
     /// Whether it has the server right Master, which only accounts of the main domain can have.

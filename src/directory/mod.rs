@@ -35,7 +35,7 @@ pub use objects::Kind;
 pub use router::{Purpose, Route, Router, RouterFault};
 
 use self::record::{AccountRecord, Defaults, DomainRecord, RecordFault, ServerRecord};
-use crate::auth::Credentials;
+use crate::auth::{Credentials, PasswordPurpose, Verifier};
 use crate::model::{AccountName, DomainName, LoginName};
 use crate::notation::Value;
 use crate::store::{Expect, ReadFault, Revision, Store, Transaction, Write};
@@ -133,6 +133,20 @@ impl Directory {
     pub fn change_password(&self, account: &Account, credentials: Credentials) -> Transaction {
         let mut record = account.to_record(credentials);
         record.password_revision += 1;
+        replace(keys::account(&account.name), account.revision, record.encode())
+    }
+
+    /// What to commit to give `account` a further password for `purpose`, or, without a verifier,
+    /// to take that away. It is no change of its own password.
+    #[must_use]
+    pub fn set_alternative(
+        &self,
+        account: &Account,
+        purpose: PasswordPurpose,
+        verifier: Option<Verifier>,
+    ) -> Transaction {
+        let mut record = account.to_record(account.credentials.clone());
+        record.credentials.set_alternative(purpose, verifier);
         replace(keys::account(&account.name), account.revision, record.encode())
     }
 

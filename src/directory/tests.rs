@@ -11,7 +11,7 @@ use crate::store::{Embedded, Outcome};
 /// Credentials that can be told apart by `number`.
 fn credentials(number: u8) -> Credentials {
     let verifier = Verifier::Argon2id { cost: Argon2idCost::default(), salt: [number; 16], tag: [number; 32] };
-    Credentials { changed_at: 1_000 + u64::from(number), change_id: number.into(), verifiers: vec![verifier] }
+    Credentials { change_id: number.into(), ..Credentials::new(verifier, 1_000 + u64::from(number)) }
 }
 
 fn domain(text: &str) -> DomainName {

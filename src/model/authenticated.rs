@@ -16,13 +16,27 @@ pub struct Authenticated {
     password_revision: u64,
     fingerprint: Fingerprint,
     is_operator: bool,
+    application: Option<u64>,
 }
 
 impl Authenticated {
     /// States that the password of `account`, as it stood at `password_revision`, was proven.
     #[must_use]
     pub fn attest(account: AccountName, password_revision: u64, fingerprint: Fingerprint) -> Self {
-        Self { account, password_revision, fingerprint, is_operator: false }
+        Self { account, password_revision, fingerprint, is_operator: false, application: None }
+    }
+
+    /// Notes that it was not the account's own password but one of an application, which has this
+    /// id. Such a proof counts for as long as the account has that password, and sets no other.
+    #[must_use]
+    pub fn of_application(self, id: u64) -> Self {
+        Self { application: Some(id), ..self }
+    }
+
+    /// The id of the application's password that was given instead of the account's own.
+    #[must_use]
+    pub fn application(&self) -> Option<u64> {
+        self.application
     }
 
     /// Notes that the account has the right Master.

@@ -20,6 +20,12 @@ pub const LOCAL_NAME_BYTES_MAX: usize = 128;
 /// Bytes of a domain name (RFC 1035, section 2.3.4, in text form).
 pub const DOMAIN_NAME_BYTES_MAX: usize = 253;
 
+/// Passwords of applications that one account may have.
+pub const APPLICATION_PASSWORDS_MAX: usize = 32;
+
+/// Bytes of the tag that tells the password of one application from the others.
+pub const TAG_BYTES_MAX: usize = 64;
+
 /// Bytes of one reply line, CR LF included. Old clients read lines into 512 bytes.
 pub const REPLY_BYTES_MAX: usize = 512;
 

@@ -12,8 +12,12 @@ pub enum NewPasswordRefusal {
     SameAsOld,
     /// It is the account's name, with or without the domain, in any letter case.
     SameAsName,
+    /// It lacks kinds of characters that the effective setting `PasswordComplexity` asks for.
+    TooSimple,
     /// The effective setting `PWDAllowed` is NO.
     NotAllowed,
+    /// The session logged in with the password of an application.
+    OfApplication,
 }
 
 impl fmt::Display for NewPasswordRefusal {
@@ -22,6 +26,8 @@ impl fmt::Display for NewPasswordRefusal {
             Self::TooShort { bytes_min } => write!(f, "the new one has fewer than {bytes_min} bytes"),
             Self::SameAsOld => f.write_str("the new one is the old one"),
             Self::SameAsName => f.write_str("the new one is the account's name"),
+            Self::TooSimple => f.write_str("the new one is simpler than PasswordComplexity asks for"),
+            Self::OfApplication => f.write_str("the login was with the password of an application"),
             Self::NotAllowed => f.write_str("PWDAllowed is NO"),
         }
     }

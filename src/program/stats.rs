@@ -158,7 +158,7 @@ mod tests {
     fn kinds_are_counted_apart_the_most_frequent_first() {
         let older = argon2id(Argon2idCost { t: 2, ..COST });
         let sha = Credentials::new(legacy::parse(b"{SHA}fCIvspJ9goryL1khNOiTJIBjfA0=").unwrap(), 0);
-        let empty = Credentials { changed_at: 0, change_id: 0, verifiers: Vec::new() };
+        let empty = Credentials::none(0);
         let counts = counts(&[sha, argon2id(COST), older.clone(), argon2id(COST), older, argon2id(COST), empty]);
         let json = concat!(
             r#"{"accounts":7,"current":3,"kinds":["#,

@@ -103,7 +103,6 @@ impl Reply {
     /// its login until it sees 200 or 515). Texts avoid `, : ' / ( )` there, on which one client
     /// library throws; the one exception is the phrase `login OK, proceed`, which it knows.
     fn row<'a>(&self, rules: &'a Rules) -> Row<'a> {
-        use NewPasswordRefusal as Refusal;
         match *self {
             Self::Greeting => success(&rules.greeting, &rules.greeting),
             Self::SendPass => Row {
@@ -128,19 +127,7 @@ impl Reply {
             Self::ApopNotEnabled => failure(b"500 ", "APOP is not enabled here - send USER and PASS"),
             Self::LineTooLong => failure(b"500 ", "command line is too long - closing"),
 
-            Self::NewPasswordRefused(Refusal::TooShort { bytes_min }) => Row {
-                count: Some((bytes_min as u64, " characters")),
-                ..failure(b"501 ", "new password must have at least ")
-            },
-            Self::NewPasswordRefused(Refusal::SameAsOld) => {
-                failure(b"501 ", "new password must differ from the old one")
-            }
-            Self::NewPasswordRefused(Refusal::SameAsName) => {
-                failure(b"501 ", "new password must differ from the account name")
-            }
-            Self::NewPasswordRefused(Refusal::NotAllowed) => {
-                failure(b"510 ", "this account may not change its password - ask the administrator")
-            }
+            Self::NewPasswordRefused(refusal) => refused(refusal),
             Self::ChangedElsewhere => failure(b"501 ", "password was changed elsewhere - log in again"),
             Self::LoginBusy { retry_after_s } => Row {
                 count: Some((retry_after_s.into(), SECONDS)),
@@ -207,6 +194,26 @@ fn bad_command(fault: CommandFault) -> Row<'static> {
     }
 }
 
+/// The rows of new passwords that may not be used.
+fn refused(refusal: NewPasswordRefusal) -> Row<'static> {
+    use NewPasswordRefusal as Refusal;
+    match refusal {
+        Refusal::TooShort { bytes_min } => Row {
+            count: Some((bytes_min as u64, " characters")),
+            ..failure(b"501 ", "new password must have at least ")
+        },
+        Refusal::SameAsOld => failure(b"501 ", "new password must differ from the old one"),
+        Refusal::SameAsName => failure(b"501 ", "new password must differ from the account name"),
+        Refusal::TooSimple => {
+            failure(b"501 ", "new password is too simple - mix capital and small letters with digits and signs")
+        }
+        Refusal::OfApplication => {
+            failure(b"510 ", "logged in with the password of an application - log in with that of the account")
+        }
+        Refusal::NotAllowed => failure(b"510 ", "this account may not change its password - ask the administrator"),
+    }
+}
+
 /// The text of a listener's greeting, after its code. Without `version` the server keeps its age
 /// to itself.
 ///
@@ -260,6 +267,8 @@ pub(super) mod tests {
         Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: usize::MAX }),
         Reply::NewPasswordRefused(NewPasswordRefusal::SameAsOld),
         Reply::NewPasswordRefused(NewPasswordRefusal::SameAsName),
+        Reply::NewPasswordRefused(NewPasswordRefusal::TooSimple),
+        Reply::NewPasswordRefused(NewPasswordRefusal::OfApplication),
         Reply::NewPasswordRefused(NewPasswordRefusal::NotAllowed),
         Reply::ChangedElsewhere,
         Reply::LoginBusy { retry_after_s: u32::MAX },

@@ -52,8 +52,8 @@ impl Order {
         let Some(work) = self.work.take() else { return };
         counters.add(Count::Hashes, 1);
         match work {
-            Work::Make { secret, renews } => {
-                self.errand.take_credentials(hasher.make(&secret, seconds_since_1970()));
+            Work::Make { secret, salt, renews } => {
+                self.errand.take_credentials(hasher.make_salted(&secret, seconds_since_1970(), salt));
                 let is_operator = self.proof.is_operator();
                 let renew = |(account, revision)| hasher.renew(account, revision, &secret).of_operator(is_operator);
                 self.renewed = renews.map(|own| Box::new(renew(own)));

@@ -180,7 +180,7 @@ impl Committer {
     fn try_again(&self, mut change: Change) -> Option<Change> {
         let outcome = match self.accounts.read(change.proof.account()) {
             Err(Unreadable) => ChangeOutcome::Fault(change.proof),
-            Ok(Some(account)) if account.password_revision == change.proof.password_revision() => {
+            Ok(Some(account)) if account.accepts(&change.proof) => {
                 if !account.may_log_in() || !account.may_change_password() {
                     ChangeOutcome::Refused(change.proof, NewPasswordRefusal::NotAllowed)
                 } else if change.attempts == ATTEMPTS_MAX {

@@ -43,7 +43,9 @@ pub enum Count {
     SameAsOld,
     /// New passwords refused as the account's name.
     SameAsName,
-    /// Changes refused because the account's owner may not change its password.
+    /// New passwords refused as too simple.
+    TooSimple,
+    /// Changes refused because the account's owner, or this session, may not change its password.
     NotAllowed,
     /// Commands answered, refused ones included.
     Commands,
@@ -70,7 +72,7 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order they are printed.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Waiting,
         Self::JobUs,
         Self::Begun,
@@ -86,6 +88,7 @@ impl Count {
         Self::TooShort,
         Self::SameAsOld,
         Self::SameAsName,
+        Self::TooSimple,
         Self::NotAllowed,
         Self::Commands,
         Self::Conflict,
@@ -118,6 +121,7 @@ impl Count {
             Self::TooShort => "too_short",
             Self::SameAsOld => "same_as_old",
             Self::SameAsName => "same_as_name",
+            Self::TooSimple => "too_simple",
             Self::NotAllowed => "not_allowed",
             Self::Commands => "commands",
             Self::Conflict => "conflict",
@@ -145,7 +149,8 @@ impl Count {
                 NewPasswordRefusal::TooShort { .. } => Self::TooShort,
                 NewPasswordRefusal::SameAsOld => Self::SameAsOld,
                 NewPasswordRefusal::SameAsName => Self::SameAsName,
-                NewPasswordRefusal::NotAllowed => Self::NotAllowed,
+                NewPasswordRefusal::TooSimple => Self::TooSimple,
+                NewPasswordRefusal::NotAllowed | NewPasswordRefusal::OfApplication => Self::NotAllowed,
             },
             Answer::Changed(ChangeOutcome::Conflict) => Self::Conflict,
             Answer::Verified(Verdict::Busy { .. }) | Answer::Changed(ChangeOutcome::Busy { .. }) => Self::Busy,
@@ -232,7 +237,7 @@ mod tests {
         let line = counters.snapshot().to_string();
         let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
         assert_eq!(names.len(), Count::ALL.len());
-        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=26"), "{line}");
+        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=27"), "{line}");
         assert!(!line.contains('\n'));
     }
 

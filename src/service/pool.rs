@@ -8,6 +8,7 @@ use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 
 use crate::auth::Hasher;
+use crate::auth::policy::is_complex_enough;
 use crate::directory::Account;
 use crate::model::{Authenticated, Clock, DomainName, LoginName, NewPasswordRefusal, Secret};
 use crate::proto::{ChangeOutcome, Denial, Verdict};
@@ -112,7 +113,7 @@ impl Worker {
             _ if !account.may_log_in() => Verdict::Denied(Denial::Disabled(account.name)),
             Some(proof) => {
                 let proof = proof.of_operator(self.accounts.is_operator(&account));
-                if self.hasher.may_upgrade(&account.credentials, &secret) {
+                if proof.application().is_none() && self.hasher.may_upgrade(&account.credentials, &secret) {
                     let Account { name: account, password_revision, .. } = account;
                     self.queue.offer_upgrade(Upgrade { account, password_revision, secret, since: self.clock.now() });
                 }
@@ -127,15 +128,19 @@ impl Worker {
     /// began may not change its password either.
     fn change(&mut self, proof: Box<Authenticated>, secret: Secret, ticket: &Ticket) -> Option<ChangeOutcome> {
         let account = match self.accounts.read(proof.account()) {
-            Ok(Some(account)) if account.password_revision == proof.password_revision() => account,
+            Ok(Some(account)) if account.accepts(&proof) => account,
             Ok(_) => return Some(ChangeOutcome::Conflict),
             Err(Unreadable) => return Some(ChangeOutcome::Fault(proof)),
         };
         if !account.may_log_in() || !account.may_change_password() {
             return Some(ChangeOutcome::Refused(proof, NewPasswordRefusal::NotAllowed));
         }
+        if !is_complex_enough(account.password_complexity(), &secret) {
+            return Some(ChangeOutcome::Refused(proof, NewPasswordRefusal::TooSimple));
+        }
         self.counters.add(Count::Hashes, 1);
-        let credentials = self.hasher.make(&secret, seconds_since_1970());
+        let salt = account.credentials.salt_of_alternatives();
+        let credentials = self.hasher.make_salted(&secret, seconds_since_1970(), salt);
         let renewed = self.hasher.renew(account.name.clone(), account.password_revision + 1, &secret);
         let renewed = Box::new(renewed.of_operator(self.accounts.is_operator(&account)));
         drop(secret);

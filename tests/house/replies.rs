@@ -44,6 +44,8 @@ const REPLIES: &[Reply] = &[
     Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: 8 }),
     Reply::NewPasswordRefused(NewPasswordRefusal::SameAsOld),
     Reply::NewPasswordRefused(NewPasswordRefusal::SameAsName),
+    Reply::NewPasswordRefused(NewPasswordRefusal::TooSimple),
+    Reply::NewPasswordRefused(NewPasswordRefusal::OfApplication),
     Reply::NewPasswordRefused(NewPasswordRefusal::NotAllowed),
     Reply::ChangedElsewhere,
     Reply::LoginBusy { retry_after_s: 2 },
@@ -73,7 +75,8 @@ fn is_listed(reply: Reply) -> bool {
         Reply::BadCommand(Fault::NewPasswordMissing | Fault::NewPasswordTooLong | Fault::NewPasswordControl) => {}
         Reply::LoginFirst | Reply::UserFirst | Reply::AlreadyLoggedIn | Reply::ApopNotEnabled => {}
         Reply::NewPasswordRefused(Refusal::TooShort { .. } | Refusal::SameAsOld) => {}
-        Reply::NewPasswordRefused(Refusal::SameAsName | Refusal::NotAllowed) => {}
+        Reply::NewPasswordRefused(Refusal::SameAsName | Refusal::TooSimple) => {}
+        Reply::NewPasswordRefused(Refusal::NotAllowed | Refusal::OfApplication) => {}
         Reply::ChangedElsewhere | Reply::LoginBusy { .. } | Reply::LoginFault => {}
         Reply::ChangeBusy { .. } | Reply::ChangeFault | Reply::ChangeUnknown | Reply::LineTooLong => {}
         Reply::TimedOut(Timeout::Idle | Timeout::Login | Timeout::Line) | Reply::ShuttingDown => {}
