@@ -2,6 +2,7 @@
 
 use super::call::{Call, Deed, Work, object};
 use super::general::timestamp;
+use super::kinds;
 use super::refusal::{Refusal, Stop};
 use super::right::{ServerRight, Target};
 use crate::auth::legacy::{self, ImportFault};
@@ -9,7 +10,7 @@ use crate::auth::policy::{check_given_password, is_complex_enough};
 use crate::auth::{Credentials, PasswordPurpose};
 use crate::directory::{Account, Directory, Edit};
 use crate::model::limits::{APPLICATION_PASSWORDS_MAX, TAG_BYTES_MAX};
-use crate::model::{AccountName, NewPasswordRefusal, Secret};
+use crate::model::{AccountName, LoginName, NewPasswordRefusal, Secret};
 use crate::notation::{Dictionary, Value};
 
 type Done = Result<Deed, Stop>;
@@ -28,6 +29,7 @@ const BASIC_SETTINGS: &[&str] = &[PASSWORD, "RealName"];
 pub(super) fn create(call: &Call<'_>) -> Done {
     let name = new_name(call, "accountName")?;
     call.domain()?;
+    let kind = kinds::asked_for(call)?;
     let mut settings = permitted(call, call.arguments.dictionary("settingsDict"), BASIC_SETTINGS);
     if call.directory().account(&name)?.is_some() {
         return Err(Refusal::AccountExists.into());
@@ -40,7 +42,7 @@ pub(super) fn create(call: &Call<'_>) -> Done {
             Err(work) => return Ok(Deed::Hash(work)),
         },
     };
-    Ok(Deed::Commit(call.directory().create_account(&name, credentials, settings)?))
+    kinds::create(call, &name, kind, call.directory().create_account(&name, credentials, settings)?)
 }
 
 /// RENAMEACCOUNT
@@ -171,6 +173,21 @@ pub(super) fn verify_password(call: &Call<'_>) -> Done {
     }
 }
 
+/// VERIFYACCOUNTIDENTITY: whether the address in a From header is one of the account's
+pub(super) fn verify_identity(call: &Call<'_>) -> Done {
+    let account = call.account()?;
+    let header = call.arguments.text("fromHeaderValue");
+    let bracketed = header.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    let address = bracketed.map_or(header, |(address, _)| address).trim();
+    let login = LoginName::new(address.as_bytes()).filter(|_| address.contains('@'));
+    let owner = match login {
+        Some(login) => call.directory().resolve(&login, None)?,
+        None => None,
+    };
+    let is_own = owner.is_some_and(|owner| owner.name == account.name);
+    if is_own { Ok(Deed::Nothing) } else { Err(Refusal::General("this is no address of the account").into()) }
+}
+
 /// GETACCOUNTALIASES
 pub(super) fn aliases(call: &Call<'_>) -> Done {
     let aliases = call.account()?.aliases().map(|alias| Value::from(alias.local())).collect();
@@ -214,7 +231,9 @@ pub(super) fn set_rights(call: &Call<'_>) -> Done {
 /// GETACCOUNTINFO. Of the passwords of applications it shows the tags.
 pub(super) fn info(call: &Call<'_>) -> Done {
     let account = call.account()?;
-    let mut all: Dictionary = [("Created", timestamp(account.created_at()))].into_iter().collect();
+    let kind = kinds::of(call, &account.name)?;
+    let known = [("AccountType", Value::from(kind.as_str())), ("Created", timestamp(account.created_at()))];
+    let mut all: Dictionary = known.into_iter().collect();
     let applications: Vec<_> = account.credentials.applications().map(Value::from).collect();
     if !applications.is_empty() {
         all.insert("ApplicationPasswords", Value::Array(applications));

@@ -92,6 +92,15 @@ pub(super) fn resume(call: &Call<'_>) -> Done {
     Ok(Deed::Commit(call.directory().suspend_domain(&call.domain()?, false)?))
 }
 
+/// GETDOMAINLOCATION: where the domain's folder would be
+pub(super) fn location(call: &Call<'_>) -> Done {
+    let name = call.domain()?;
+    let is_main = name == *call.directory().main_domain();
+    let folder = if call.directory().is_shared(&name)? { "SharedDomains" } else { "Domains" };
+    let path = if is_main { "Accounts".to_owned() } else { format!("{folder}/{name}") };
+    Ok(Deed::Show(Value::from(path.as_str())))
+}
+
 /// GETDOMAINALIASES
 pub(super) fn aliases(call: &Call<'_>) -> Done {
     let aliases = call.directory().domain_aliases(&call.domain()?)?;

@@ -24,6 +24,7 @@ mod grammar;
 mod groups;
 mod handbook;
 mod kept;
+mod kinds;
 mod modules;
 mod monitor;
 mod objects;
@@ -31,6 +32,7 @@ mod refusal;
 mod right;
 mod routes;
 mod sessions;
+mod statistics;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -26,13 +26,77 @@ fn accounts_are_created_with_a_password_and_settings() {
         ("VERIFYACCOUNTPASSWORD ann PASSWORD x", "515 incorrect password or account name"),
         ("VERIFYACCOUNTPASSWORD nobody PASSWORD x", "513 unknown user account"),
         ("LISTACCOUNTS", "201 {ann=macnt;eve=macnt;john=macnt;postmaster=macnt;}"),
-        ("GETACCOUNTINFO john", "201 {Created=#T01-01-1970_00:00:02;}"),
+        ("GETACCOUNTINFO john", "201 {AccountType=MultiMailbox;Created=#T01-01-1970_00:00:02;}"),
         ("GETACCOUNTINFO john KEY Created", "201 #T01-01-1970_00:00:02"),
         ("GETACCOUNTINFO john (LastLogin)", "201 {}"),
         ("GETACCOUNTINFO john Key LastLogin", "201 \"\""),
         ("DELETEACCOUNT john", "200 OK"),
         ("DELETEACCOUNT john", "513 unknown user account"),
         ("DELETEACCOUNT postmaster", "501 this cannot be done to the postmaster account"),
+    ]);
+}
+
+#[test]
+fn an_account_has_a_type_and_a_place_by_it() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("CREATEACCOUNT one textmailbox", "200 OK"),
+        ("CREATEACCOUNT two AGRADE PATH x {Password=\"blue harbor 42\";}", "200 OK"),
+        ("CREATEACCOUNT three Whatever", "501 unknown account type"),
+        ("GETACCOUNTINFO one KEY AccountType", "201 TextMailbox"),
+        ("GETACCOUNTINFO two KEY AccountType", "201 AGrade"),
+        ("GETACCOUNTLOCATION one", "201 one.mbox"),
+        ("GETACCOUNTLOCATION two", "201 two.macnt"),
+        ("SETACCOUNTTYPE one AGrade", "501 the type of an account with a single mailbox cannot be changed"),
+        ("SETACCOUNTTYPE two TextMailbox", "501 account type is none of MultiMailbox AGrade BGrade CGrade"),
+        ("SETACCOUNTTYPE two bgrade", "200 OK"),
+        ("RENAMEACCOUNT two INTO user2@other.example", "200 OK"),
+        ("GETACCOUNTINFO user2@other.example KEY AccountType", "201 BGrade"),
+        ("DELETEACCOUNT one", "200 OK"),
+        ("CREATEACCOUNT one", "200 OK"),
+        ("GETACCOUNTINFO one KEY AccountType", "201 MultiMailbox"),
+        ("CREATEDOMAIN shared.example SHARED", "200 OK"),
+        ("GETDOMAINLOCATION shared.example", "201 \"SharedDomains/shared.example\""),
+        ("GETDOMAINLOCATION alias.example", "201 \"Domains/other.example\""),
+        ("GETDOMAINLOCATION", "201 Accounts"),
+    ]);
+    world.expect_by("admin@other.example", &[("CREATEACCOUNT three TextMailbox", "510 insufficient access rights")]);
+}
+
+#[test]
+fn an_address_is_the_accounts_by_any_of_its_names() {
+    let mut world = World::furnished();
+    let foreign = "501 this is no address of the account";
+    world.expect(&[
+        ("VERIFYACCOUNTIDENTITY user@other.example FOR user@other.example", "200 OK"),
+        ("VERIFYACCOUNTIDENTITY user@other.example FOR \"\\\"A <x>\\\" <Alias@Alias.example>\"", "200 OK"),
+        ("VERIFYACCOUNTIDENTITY user@other.example FOR \"A User <user@main.example>\"", foreign),
+        ("VERIFYACCOUNTIDENTITY user@other.example FOR user", foreign),
+        ("VERIFYACCOUNTIDENTITY user@other.example FOR \"<>\"", foreign),
+    ]);
+}
+
+#[test]
+fn statistics_count_from_when_they_were_reset() {
+    let mut world = World::furnished();
+    world.expect(&[
+        ("GETACCOUNTSTAT user@other.example", "201 {PasswordChanges=#0;StatReset=#T01-01-1970_00:00:02;}"),
+        ("SETACCOUNTPASSWORD user@other.example PASSWORD \"another one\"", "200 OK"),
+        ("GETACCOUNTSTAT user@other.example KEY PasswordChanges", "201 #1"),
+        ("GETACCOUNTSTAT user@other.example KEY MessagesReceived", "201 \"\""),
+        ("RESETACCOUNTSTAT user@other.example KEY MessagesReceived", "200 OK"),
+        ("GETACCOUNTSTAT user@other.example", "201 {PasswordChanges=#1;StatReset=#T01-01-1970_00:00:02;}"),
+        ("RESETACCOUNTSTAT user@other.example KEY PasswordChanges", "200 OK"),
+        ("GETACCOUNTSTAT user@other.example", "201 {PasswordChanges=#0;StatReset=#T01-01-1970_00:00:02;}"),
+        ("RESETACCOUNTSTAT user@other.example", "200 OK"),
+        ("GETACCOUNTSTAT user@other.example", "201 {PasswordChanges=#0;StatReset=#T09-09-2001_01:46:40;}"),
+        ("GETDOMAINSTAT other.example", "201 {Accounts=2;Aliases=1;Forwarders=0;}"),
+        ("GETDOMAINSTAT other.example KEY Accounts", "201 2"),
+        ("GETDOMAINSTAT other.example KEY MessagesSent", "201 \"\""),
+        ("RESETDOMAINSTAT other.example KEY Accounts", "200 OK"),
+        ("GETDOMAINSTAT other.example KEY StatReset", "201 \"\""),
+        ("RESETDOMAINSTAT other.example", "200 OK"),
+        ("GETDOMAINSTAT other.example KEY StatReset", "201 #T09-09-2001_01:46:40"),
     ]);
 }
 

@@ -5,7 +5,7 @@ use super::record::{decode_value, encode_value};
 use super::{Directory, DirectoryFault, keys, unusable};
 use crate::model::{AccountName, DomainName};
 use crate::notation::Value;
-use crate::store::ReadFault;
+use crate::store::{ReadFault, Transaction, Write};
 
 /// Whose something is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,21 @@ impl Directory {
         let value = value.map_err(|fault| DirectoryFault::Read(unusable(name, fault)))?;
         change.put(key, encode_value(&make(value)?)?);
         Ok(change.0)
+    }
+
+    /// Adds to `creation`, of `holder`, that it has `value` under `name`.
+    ///
+    /// # Errors
+    /// The faults of the value.
+    pub fn keep_for_new(
+        &self,
+        creation: &mut Transaction,
+        holder: &Holder,
+        name: &str,
+        value: &Value,
+    ) -> Result<(), DirectoryFault> {
+        creation.write.push(Write::Put(keys::kept(holder, name), encode_value(value)?));
+        Ok(())
     }
 
     /// Adds to `change` that what is kept for `old` is kept for `new`, or no longer. `change` must

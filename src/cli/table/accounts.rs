@@ -4,7 +4,7 @@ use super::Shape::{Array, Dictionary, Nothing, Object, Text};
 use super::{Row, row};
 use crate::cli::kept::Whose;
 use crate::cli::right::{DA_ANY, USERS, administers};
-use crate::cli::{accounts, kept, sessions};
+use crate::cli::{accounts, kept, kinds, sessions};
 
 /// The rows.
 pub(super) const ROWS: &[Row] = &[
@@ -32,7 +32,8 @@ pub(super) const ROWS: &[Row] = &[
         administers("CanCreateAccounts"),
         Nothing,
         "replace an account's type",
-    ),
+    )
+    .partly_by(kinds::set),
     row("GETACCOUNTSETTINGS", "accountName", DA_ANY.or_self(), Dictionary, "show an account's settings")
         .by(accounts::settings),
     row("UPDATEACCOUNTSETTINGS", "accountName settingsDict", DA_ANY, Nothing, "change an account's settings")
@@ -63,7 +64,8 @@ pub(super) const ROWS: &[Row] = &[
         DA_ANY,
         Nothing,
         "check that an account may use a sender address",
-    ),
+    )
+    .partly_by(accounts::verify_identity),
     row("GETACCOUNTALIASES", "accountName", DA_ANY.or_self(), Array, "show an account's other names")
         .by(accounts::aliases),
     row(
@@ -213,7 +215,8 @@ pub(super) const ROWS: &[Row] = &[
     .partly_by(kept::access_rights),
     row("SETACCOUNTSETTINGS", "accountName settingsDict", USERS, Nothing, "replace an account's settings")
         .by(accounts::set_settings),
-    row("GETACCOUNTLOCATION", "accountName", USERS, Text, "show an account's place in storage"),
+    row("GETACCOUNTLOCATION", "accountName", USERS, Text, "show an account's place in storage")
+        .partly_by(kinds::location),
     row("GETACCOUNTPRESENCE", "accountName", USERS, Object, "show an account's presence"),
     row("SETACCOUNTRIGHTS", "accountName rightsArray", USERS, Nothing, "replace an account's rights")
         .also(&["STACNTRGHT"])

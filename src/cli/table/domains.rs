@@ -235,7 +235,8 @@ pub(super) const ROWS: &[Row] = &[
     )
     .also(&["STACNTMP"])
     .by(domains::set_template),
-    row("GETDOMAINLOCATION", "[domainName]", USERS, Text, "show a domain's place in storage"),
+    row("GETDOMAINLOCATION", "[domainName]", USERS, Text, "show a domain's place in storage")
+        .partly_by(domains::location),
     row("SUSPENDDOMAIN", "domainName", USERS, Nothing, "close a domain's accounts to everybody").by(domains::suspend),
     row("RESUMEDOMAIN", "domainName", USERS, Nothing, "open a domain's accounts again").by(domains::resume),
 ];

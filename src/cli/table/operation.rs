@@ -3,7 +3,7 @@
 use super::Shape::{Array, Dictionary, Nothing, Number, Object, Text, Time};
 use super::{Row, row};
 use crate::cli::right::{ANYONE, DA_ANY, DIRECTORY, MONITOR, SETTINGS, administers};
-use crate::cli::{addresses, general, monitor};
+use crate::cli::{addresses, general, monitor, statistics};
 
 /// The rows.
 pub(super) const ROWS: &[Row] = &[
@@ -16,22 +16,26 @@ pub(super) const ROWS: &[Row] = &[
         .by(monitor::next_statistic),
     row("GETDIALOGINFO", "dialogID", MONITOR, Dictionary, "show a dialog"),
     row("SHUTDOWN", "", MONITOR, Nothing, "stop the server").by(monitor::shut_down),
-    row("GETACCOUNTSTAT", "accountName [KEY keyName]", DA_ANY.or_self(), Object, "show an account's statistics"),
+    row("GETACCOUNTSTAT", "accountName [KEY keyName]", DA_ANY.or_self(), Object, "show an account's statistics")
+        .partly_by(statistics::of_account),
     row(
         "RESETACCOUNTSTAT",
         "accountName [KEY keyName]",
         administers("BasicSettings"),
         Nothing,
         "reset an account's statistics",
-    ),
-    row("GETDOMAINSTAT", "domainName [KEY keyName]", DA_ANY, Object, "show a domain's statistics"),
+    )
+    .partly_by(statistics::reset_account),
+    row("GETDOMAINSTAT", "domainName [KEY keyName]", DA_ANY, Object, "show a domain's statistics")
+        .partly_by(statistics::of_domain),
     row(
         "RESETDOMAINSTAT",
         "domainName [KEY keyName]",
         administers("BasicSettings"),
         Nothing,
         "reset a domain's statistics",
-    ),
+    )
+    .partly_by(statistics::reset_domain),
     row("LISTDIRECTORYUNITS", "[SHARED]", DIRECTORY, Dictionary, "list the Directory units"),
     row("CREATEDIRECTORYUNIT", "unitName [SHARED] [REMOTE] mountPoint", DIRECTORY, Nothing, "create a Directory unit"),
     row("RELOCATEDIRECTORYUNIT", "unitName [SHARED] newMountPoint", DIRECTORY, Nothing, "move a Directory unit"),
