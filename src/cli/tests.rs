@@ -542,9 +542,11 @@ fn groups_and_forwarders_follow_an_account_to_its_new_name() {
     world.expect(&[
         ("CREATEGROUP team@other.example {Members=(user,admin);}", "200 OK"),
         ("CREATEFORWARDER fwd@other.example TO user", "200 OK"),
+        ("CREATEFORWARDER full@other.example TO USER@other.example", "200 OK"),
         ("RENAMEACCOUNT user@other.example INTO renamed@other.example", "200 OK"),
         ("GETGROUP team@other.example", "201 {Members=(renamed,admin);}"),
         ("GETFORWARDER fwd@other.example", "201 renamed"),
+        ("GETFORWARDER full@other.example", "201 renamed@other.example"),
         ("DELETEACCOUNT renamed@other.example", "200 OK"),
         ("GETGROUP team@other.example", "201 {Members=(admin);}"),
         ("CREATEGROUP all@other.example {Members=(team);}", "200 OK"),

@@ -175,21 +175,27 @@ fn without(kind: Kind, value: &Value, old: &AccountName, new: Option<&AccountNam
     let is_old = |value: &Value| {
         value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(old.local()) || text.eq_ignore_ascii_case(&full))
     };
-    // Within the domain names are bare, as administrators write them.
-    let renamed = new.map(|new| if new.domain() == old.domain() { new.local().to_owned() } else { new.to_string() });
-    let renamed = renamed.map(|name| Value::from(name.as_str()));
+    // Within the domain a name stays bare if it was written so.
+    let renamed = |value: &Value| {
+        let is_bare = value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(old.local()));
+        let name = |new: &AccountName| match is_bare && new.domain() == old.domain() {
+            true => Value::from(new.local()),
+            false => Value::from(new.to_string().as_str()),
+        };
+        new.map(name)
+    };
     match (kind, value) {
         (Kind::Group, Value::Dictionary(group)) => {
             let Some(Value::Array(members)) = group.get(MEMBERS) else { return None };
             if !members.iter().any(is_old) {
                 return None;
             }
-            let members = members.iter().filter_map(|it| if is_old(it) { renamed.clone() } else { Some(it.clone()) });
+            let members = members.iter().filter_map(|it| if is_old(it) { renamed(it) } else { Some(it.clone()) });
             let mut group: Dictionary = group.clone();
             group.insert(MEMBERS, Value::Array(members.collect()));
             Some(Value::Dictionary(group))
         }
-        (Kind::Forwarder, address) if is_old(address) => renamed,
+        (Kind::Forwarder, address) if is_old(address) => renamed(address),
         (Kind::Group | Kind::Forwarder, _) => None,
     }
 }
