@@ -219,6 +219,13 @@ mod tests {
         assert!(find(b"").is_none() && find(b"LISTDOMAINS ").is_none() && find(b"\xff").is_none());
     }
 
+    /// Those that have a meaning without mailboxes, queues, telephony and web pages.
+    #[test]
+    fn as_many_commands_are_offered_as_were_promised() {
+        let offered = rows().filter(|row| !matches!(row.status, Status::Unsupported));
+        assert_eq!(offered.count(), 193);
+    }
+
     #[test]
     fn every_row_tells_what_it_does_in_one_short_line() {
         for row in rows() {

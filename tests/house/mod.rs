@@ -1,5 +1,6 @@
 //! House rules: what the code looks like and where things live, kept by tests.
 
+pub(crate) mod commands;
 mod layers;
 mod replies;
 pub(crate) mod source;
