@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 
 use self::debian::{perl, php, python, tool};
+use crate::house::commands::offered;
 use crate::world::client::Client;
 use crate::world::program::Home;
 use crate::world::{MAIN_DOMAIN, World};
@@ -104,13 +105,15 @@ fn nmap_names_the_service() {
     }
 }
 
-/// One package that administers servers by their command line, nearly all of it.
+/// One package that administers servers by their command line, nearly all of it: every method of it
+/// that sends a command which is offered.
 #[test]
 fn cgpcli_administers_domains_and_accounts() {
     let (_world, address) = world("communigate");
     let folder = tempfile::tempdir().unwrap();
     let port = address.port().to_string();
-    let arguments = ["127.0.0.1", &port, MAIN_DOMAIN, "postmaster", "postmaster's secret"];
+    let commands: Vec<_> = offered().into_iter().map(|command| command.name).collect();
+    let arguments = ["127.0.0.1", &port, MAIN_DOMAIN, "postmaster", "postmaster's secret", &commands.join(",")];
     let complaints = python("cgpcli.py", "CGPCLI==1.1.9", folder.path(), &arguments);
     assert_eq!(complaints, "");
 }
