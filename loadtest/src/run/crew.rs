@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::arrivals::Arrivals;
-use super::errand::{End, Errand, Meaning};
+use super::errand::{End, Errand, Meaning, Sources};
 use super::ledger::{Ledger, Outcome};
 use super::measure::Measure;
 use super::population::{Lent, Naming, Population};
@@ -28,8 +28,8 @@ const LAG_PROBE: Duration = Duration::from_millis(10);
 pub(crate) struct Plan {
     /// The server.
     pub(crate) address: SocketAddr,
-    /// How many loopback addresses to come from; 0: leave it to the system.
-    pub(crate) sources: u32,
+    /// The loopback addresses to come from.
+    pub(crate) sources: Sources,
     /// Names and passwords.
     pub(crate) naming: Naming,
     /// Client programs.

@@ -1,6 +1,6 @@
 //! What one client is up to, and what the end of a session means for it.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::crew::Plan;
 use super::population::{Lent, Naming};
@@ -49,6 +49,9 @@ pub(crate) enum End {
     Refused,
     /// The server refused a wrong old password, as it should.
     Denied,
+    /// The server refused the right old password: the accounts are not as they are said to be, or
+    /// the server has lost a change.
+    LockedOut,
     /// The client left on purpose.
     Abandoned,
     /// No answer came in time.
@@ -69,7 +72,12 @@ impl Errand {
         let is_wrong = random.happens(plan.wrong_share);
         let is_too_short = random.happens(plan.bad_first_share);
         let profile = plan.mix.draw(random);
-        Self { profile, source: source(plan, random), is_wrong, is_too_short: is_too_short && profile.stays() }
+        Self {
+            profile,
+            source: plan.sources.draw(plan.address, random),
+            is_wrong,
+            is_too_short: is_too_short && profile.stays(),
+        }
     }
 
     /// The account's name, the old password and the new one.
@@ -83,6 +91,7 @@ impl Errand {
     pub(crate) fn meaning(&self, ending: Ending) -> Meaning {
         Meaning::Over(match ending {
             Ending::Refused(Step::Pass, Refusal::Denied) if self.is_wrong => End::Denied,
+            Ending::Refused(Step::Pass, Refusal::Denied) => End::LockedOut,
             Ending::Refused(Step::NewPass, Refusal::Denied) if self.is_too_short => return Meaning::Corrected,
             Ending::Refused(Step::NewPass, Refusal::Unknown) => End::Unknown,
             Ending::Refused(..) => return Meaning::Refused,
@@ -96,12 +105,33 @@ impl Errand {
     }
 }
 
-/// One of the loopback addresses 127.1.0.1 and on, when the server is on one.
-fn source(plan: &Plan, random: &mut Random) -> Option<Ipv4Addr> {
-    let base = Ipv4Addr::new(127, 1, 0, 1).to_bits();
-    let number = (random.uniform() * f64::from(plan.sources)) as u32;
-    let has_choice = plan.sources > 0 && plan.address.is_ipv4() && plan.address.ip().is_loopback();
-    has_choice.then(|| Ipv4Addr::from_bits(base + number))
+/// Most addresses that clients of one kind can come from.
+pub(crate) const SOURCES_MAX: i64 = 1 << 22;
+
+/// Where clients come from: so many loopback addresses, from the first one on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sources {
+    first: Ipv4Addr,
+    count: u32,
+}
+
+impl Sources {
+    /// The addresses of honest clients; 0: leave it to the system.
+    pub(crate) fn honest(count: u32) -> Self {
+        Self { first: Ipv4Addr::new(127, 1, 0, 1), count }
+    }
+
+    /// The addresses of an attack.
+    pub(crate) fn hostile(count: u32) -> Self {
+        Self { first: Ipv4Addr::new(127, 128, 0, 1), count }
+    }
+
+    /// One of them, when the server is on one, too.
+    fn draw(self, server: SocketAddr, random: &mut Random) -> Option<Ipv4Addr> {
+        let number = (random.uniform() * f64::from(self.count)) as u32;
+        let has_choice = self.count > 0 && server.is_ipv4() && server.ip().is_loopback();
+        has_choice.then(|| Ipv4Addr::from_bits(self.first.to_bits() + number))
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +148,7 @@ mod tests {
             (false, false, Ending::Changed, Meaning::Over(End::Changed)),
             (true, false, Ending::Changed, Meaning::Over(End::Nonsense)),
             (false, true, Ending::Changed, Meaning::Over(End::Nonsense)),
-            (false, false, pass, Meaning::Refused),
+            (false, false, pass, Meaning::Over(End::LockedOut)),
             (true, false, pass, Meaning::Over(End::Denied)),
             (true, true, pass, Meaning::Over(End::Denied)),
             (true, false, busy_pass, Meaning::Refused),
@@ -130,6 +160,22 @@ mod tests {
             let errand = Errand { profile: Profile::Roundcube, source: None, is_wrong, is_too_short };
             assert_eq!(errand.meaning(ending), meaning, "{is_wrong} {is_too_short} {ending:?}");
         }
+    }
+
+    #[test]
+    fn honest_clients_and_attackers_come_from_addresses_of_their_own() {
+        let server: SocketAddr = "127.0.0.1:106".parse().unwrap();
+        let mut random = Random::new(1);
+        let mut drawn =
+            |sources: Sources| (0..1000).filter_map(|_| sources.draw(server, &mut random)).collect::<Vec<_>>();
+        let honest = drawn(Sources::honest(2));
+        assert!(honest.contains(&Ipv4Addr::new(127, 1, 0, 1)) && honest.contains(&Ipv4Addr::new(127, 1, 0, 2)));
+        let most = SOURCES_MAX as u32;
+        let (honest, hostile) = (drawn(Sources::honest(most)), drawn(Sources::hostile(most)));
+        assert!(honest.iter().max() < hostile.iter().min() && hostile.iter().all(Ipv4Addr::is_loopback));
+        assert!(drawn(Sources::honest(0)).is_empty());
+        let remote = "192.0.2.1:106".parse().unwrap();
+        assert_eq!(Sources::honest(9).draw(remote, &mut Random::new(1)), None);
     }
 
     #[test]

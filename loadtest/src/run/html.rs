@@ -242,26 +242,15 @@ mod tests {
     use super::*;
 
     fn outcome() -> Outcome {
+        let invalid_because = vec!["it was late".to_owned()];
         Outcome {
-            tool: "tool".to_owned(),
             command: "run --fail-if 'p99>1s' </script>".to_owned(),
-            seconds: 2.0,
-            offered_per_s: 10.0,
             goodput_per_s: 9.0,
             counts: Counts { changed: 4711, ..Counts::default() },
             latency: [("intended".to_owned(), Percentiles { count: 3, ..Percentiles::default() })].into(),
-            curve: Vec::new(),
-            generator: Generator {
-                threads: 1,
-                cpus_used: 0.1,
-                busiest_thread: 0.1,
-                late: Percentiles::default(),
-                lag: Percentiles::default(),
-                invalid_because: vec!["it was late".to_owned()],
-            },
-            attack: None,
-            capacity: Vec::new(),
+            generator: Generator { invalid_because, ..Generator::default() },
             series: vec![Second { due: 10, changed: 9, ..Second::default() }; 3],
+            ..Outcome::default()
         }
     }
 

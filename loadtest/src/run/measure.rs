@@ -85,6 +85,7 @@ impl Measure {
             End::Changed => &mut counts.changed,
             End::Refused => &mut counts.refused,
             End::Denied => &mut counts.denied,
+            End::LockedOut => &mut counts.locked_out,
             End::Abandoned => &mut counts.abandoned,
             End::TimedOut => &mut counts.timed_out,
             End::Broken => &mut counts.broken,
@@ -93,7 +94,7 @@ impl Measure {
             End::Unstarted => &mut counts.unstarted,
         };
         *count += 1;
-        let has_failed = matches!(end, End::TimedOut | End::Broken | End::Nonsense | End::Unknown);
+        let has_failed = matches!(end, End::LockedOut | End::TimedOut | End::Broken | End::Nonsense | End::Unknown);
         let bucket = self.bucket(at);
         bucket.ended += 1;
         bucket.second.changed += u64::from(end == End::Changed);

@@ -59,6 +59,7 @@ use arrivals::{Arrivals, SHAPE_SYNTAX, Shape};
 use capacity::Growth;
 use condition::{CONDITION_SYNTAX, Condition};
 use crew::{Pace, Plan};
+use errand::{SOURCES_MAX, Sources};
 use ledger::Ledger;
 use measure::Measure;
 use outcome::{Generator, Outcome, Percentiles};
@@ -93,7 +94,7 @@ pub(crate) struct Options {
     #[arg(long, help = format!("Beside the honest load, guesses with wrong passwords: {SHAPE_SYNTAX}"))]
     attack: Option<Shape>,
     /// Loopback addresses that the attack comes from
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=SOURCES_MAX))]
     attack_sources: u32,
     /// Client programs of the attack; slow and stall hold channels
     #[arg(long, default_value = "snappymail")]
@@ -126,7 +127,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0.0)]
     domain_skew: f64,
     /// Loopback addresses to come from; 0 leaves it to the system
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(..=SOURCES_MAX))]
     sources: u32,
     /// Threads that hold sessions
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -225,7 +226,7 @@ impl Options {
             counts: measure.counts,
             latency: measure.latency(),
             curve: measure.curve(),
-            generator: Generator { invalid_because: generator.doubts(measure.counts.unstarted), ..generator },
+            generator: Generator { invalid_because: generator.doubts(&measure.counts), ..generator },
             attack: attack.map(|(_, plan)| plan.measure().counts),
             capacity: growth.map(|growth| growth.evaluate(&series)).unwrap_or_default(),
             series,
@@ -252,7 +253,7 @@ impl Options {
         let address = self.server.address()?;
         Ok(Plan {
             address,
-            sources: self.sources,
+            sources: Sources::honest(self.sources),
             naming: self.naming.naming()?,
             mix: self.profiles.clone(),
             wrong_share: self.wrong_share,
@@ -280,7 +281,7 @@ impl Options {
         let skew = Skew { users: self.skew, domains: self.domain_skew };
         Plan {
             address: honest.address,
-            sources: self.attack_sources,
+            sources: Sources::hostile(self.attack_sources),
             naming: honest.naming.clone(),
             mix: self.attack_profile.clone(),
             wrong_share: 1.0,

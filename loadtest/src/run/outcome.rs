@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 /// Everything a run found out.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Outcome {
     /// Name and version of the program that measured.
     pub(crate) tool: String,
@@ -67,6 +67,8 @@ pub(crate) struct Counts {
     pub(crate) refused: u64,
     /// Refused because the old password was wrong, on purpose.
     pub(crate) denied: u64,
+    /// Refused although the old password was right.
+    pub(crate) locked_out: u64,
     /// Left before the answer, on purpose.
     pub(crate) abandoned: u64,
     /// Not answered in time.
@@ -89,15 +91,16 @@ pub(crate) struct Counts {
 impl Counts {
     /// Sessions that ended in no answer, or in none that there should be.
     pub(crate) fn errors(&self) -> u64 {
-        self.timed_out + self.broken + self.nonsense + self.unknown
+        self.locked_out + self.timed_out + self.broken + self.nonsense + self.unknown
     }
 
     /// Each count with what it stands for, the way people are told.
-    pub(crate) fn rows(&self) -> [(&'static str, u64); 11] {
+    pub(crate) fn rows(&self) -> [(&'static str, u64); 12] {
         [
             ("changed", self.changed),
             ("refused, after all retries", self.refused),
             ("denied for a wrong old password, as they should be", self.denied),
+            ("denied although the password was right", self.locked_out),
             ("abandoned on purpose", self.abandoned),
             ("timed out", self.timed_out),
             ("broken connections", self.broken),
@@ -154,7 +157,7 @@ const LATE_P99_MS_MAX: f64 = 50.0;
 const THREAD_SHARE_MAX: f64 = 0.9;
 
 /// How the generator itself fared.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Generator {
     /// Threads that held sessions.
     pub(crate) threads: u32,
@@ -173,8 +176,8 @@ pub(crate) struct Generator {
 }
 
 impl Generator {
-    /// Why the result must not be trusted, of a generator that could not begin `unstarted` sessions.
-    pub(crate) fn doubts(&self, unstarted: u64) -> Vec<String> {
+    /// Why the result must not be trusted, of a generator whose sessions have ended like this.
+    pub(crate) fn doubts(&self, counts: &Counts) -> Vec<String> {
         let mut doubts = Vec::new();
         if self.busiest_thread > THREAD_SHARE_MAX {
             let percent = self.busiest_thread * 100.0;
@@ -188,6 +191,13 @@ impl Generator {
             doubts.push(format!(
                 "the generator came {:.0} ms late, or later, to one reply in a hundred",
                 self.lag.p99_ms
+            ));
+        }
+        let Counts { unstarted, locked_out, .. } = *counts;
+        if locked_out > 0 {
+            doubts.push(format!(
+                "{locked_out} clients were denied with what should be their password; if earlier runs changed it, \
+                 name their --ledger"
             ));
         }
         if unstarted > 0 {
@@ -208,7 +218,7 @@ pub(crate) struct Second {
     pub(crate) changed: u64,
     /// Refusals in it, those that were retried included.
     pub(crate) refused: u64,
-    /// Time-outs, breaks, nonsense and unknown outcomes in it.
+    /// Sessions that ended in no answer, or in none that there should be, in it.
     pub(crate) failed: u64,
     /// Clients that were due and not through at its end: with the server, or waiting to try again.
     #[serde(default)]
@@ -235,14 +245,16 @@ mod tests {
             lag: quick,
             invalid_because: Vec::new(),
         };
-        assert!(generator.doubts(0).is_empty());
-        let doubts = |generator: Generator, unstarted, word: &str| {
-            let doubts = generator.doubts(unstarted);
+        let fine = Counts::default();
+        assert!(generator.doubts(&fine).is_empty());
+        let doubts = |generator: Generator, counts: Counts, word: &str| {
+            let doubts = generator.doubts(&counts);
             assert!(doubts.len() == 1 && doubts[0].contains(word), "{doubts:?}");
         };
-        doubts(Generator { busiest_thread: 0.95, ..generator.clone() }, 0, "--threads");
-        doubts(Generator { late, ..generator.clone() }, 0, "began 500 ms late");
-        doubts(Generator { lag: late, ..generator.clone() }, 0, "reply");
-        doubts(generator, 7, "7 sessions");
+        doubts(Generator { busiest_thread: 0.95, ..generator.clone() }, fine, "--threads");
+        doubts(Generator { late, ..generator.clone() }, fine, "began 500 ms late");
+        doubts(Generator { lag: late, ..generator.clone() }, fine, "reply");
+        doubts(generator.clone(), Counts { unstarted: 7, ..fine }, "7 sessions");
+        doubts(generator, Counts { locked_out: 8, ..fine }, "8 clients");
     }
 }

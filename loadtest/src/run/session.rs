@@ -390,6 +390,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_written_down_is_not_asked_for() {
+        let (address, server) = play(&["200 hello", "300 go on", "200 in"]);
+        let ending = tokio_uring::start(async {
+            let (profile, patience) = (Profile::Roundcube, Duration::from_secs(60));
+            let call = Call { address, source: None, profile, account: "tim", old: "old", new: "new", patience };
+            hold(&call, &mut [None; STEPS.len()], || false).await
+        });
+        assert_eq!(ending, Ending::Broken(Step::Pass));
+        assert_eq!(server.join().unwrap(), "user tim\r\npass old\r\n");
+    }
+
+    #[test]
     fn a_session_ends_where_the_server_says_no_or_nothing_or_nonsense() {
         for (replies, ending) in [
             (&["501 too many connections - try again later"][..], Ending::Refused(Step::Greeting, Refusal::NotNow)),
