@@ -4,9 +4,11 @@
 //! two readings check each other. The server's library is used where there is no dialogue: to make
 //! accounts offline, and to time a hash.
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 mod clock;
 mod cpu;
@@ -47,13 +49,42 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
-        Command::Peak(options) => peak::run(&options).map(|()| ExitCode::SUCCESS),
-        Command::Prepare(options) => prepare::run(&options).map(|()| ExitCode::SUCCESS),
-        Command::Plan(options) => plan::run(&options).map(|()| ExitCode::SUCCESS),
-        Command::Run(options) => run::run(&options),
-        Command::Verify(options) => run::verify(&options),
-        Command::Compare(options) => run::compare(&options).map(|()| ExitCode::SUCCESS),
-    };
-    done.unwrap_or_else(|fault| report::complain(&fault))
+    let command = Arguments::parse().command;
+    raise_open_files().and_then(|()| command.carry_out()).unwrap_or_else(|fault| report::complain(&fault))
+}
+
+/// Lets the process open as many files as it is allowed to allow itself: each session is one.
+fn raise_open_files() -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
+    Ok(())
+}
+
+impl Command {
+    fn carry_out(&self) -> io::Result<ExitCode> {
+        match self {
+            Self::Peak(options) => peak::run(options).map(|()| ExitCode::SUCCESS),
+            Self::Prepare(options) => prepare::run(options).map(|()| ExitCode::SUCCESS),
+            Self::Plan(options) => plan::run(options).map(|()| ExitCode::SUCCESS),
+            Self::Run(options) => run::run(options),
+            Self::Verify(options) => run::verify(options),
+            Self::Compare(options) => run::compare(options).map(|()| ExitCode::SUCCESS),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_the_readme_is_one() {
+        let readme = include_str!("../README.md");
+        let commands: Vec<_> = readme.lines().filter_map(|line| line.split_once("-p keyturn-loadtest -- ")).collect();
+        assert!(commands.len() > 2, "{commands:?}");
+        for (_, command) in commands {
+            let words = std::iter::once("keyturn-loadtest").chain(command.split_whitespace());
+            assert!(Arguments::try_parse_from(words).is_ok(), "{command}");
+        }
+    }
 }

@@ -18,7 +18,6 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::report::{self, Report};
 use crate::target::{Login, Protocol, Server, Talk, first_line_of_stdin};
@@ -85,7 +84,6 @@ enum Workload {
 /// # Errors
 /// When the server cannot be reached or does not answer as it should.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    raise_open_files()?;
     if options.workload == Workload::Idle {
         let count = options.connections as usize;
         return idle::run(options.server.address()?, options.protocol, count, options.touch, options.json);
@@ -186,11 +184,4 @@ impl Options {
 /// The word that stands for `value` on the command line.
 fn name(value: &impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |possible| possible.get_name().to_owned())
-}
-
-/// Lets the process open as many files as it is allowed to allow itself.
-fn raise_open_files() -> io::Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
-    Ok(())
 }
