@@ -1,6 +1,7 @@
 //! The load generator, against our server: whole, broken on purpose, and killed.
 
 mod page;
+mod runs;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -50,8 +51,8 @@ fn report(home: &Home, arguments: &str) -> (Option<i32>, Value) {
 }
 
 /// A place with accounts `u0` to `u<count - 1>`; `more` is put at the top of the configuration.
-fn prepared(count: u32, more: &str) -> Home {
-    let home = Home::new("communigate", &format!("failed_reply_delay_ms = 0\nlog_level = 1\n{more}"));
+fn prepared(dialect: &str, count: u32, more: &str) -> Home {
+    let home = Home::new(dialect, &format!("failed_reply_delay_ms = 0\nlog_level = 1\n{more}"));
     let output = generate(
         &home,
         &format!(
@@ -82,7 +83,7 @@ const KILLS_MAX: usize = 10;
 
 #[test]
 fn what_was_acknowledged_is_there_after_a_kill_in_the_middle_of_the_load() {
-    let home = prepared(2000, "");
+    let home = prepared("communigate", 2000, "");
     let ledger = || std::fs::read_to_string(home.path().join("ledger")).unwrap_or_default();
     let mut kills = 0;
     while kills < 2 || !ledger().contains("unknown") {
@@ -107,7 +108,7 @@ fn what_was_acknowledged_is_there_after_a_kill_in_the_middle_of_the_load() {
 /// whole one before.
 #[cfg(debug_assertions)]
 fn after_breaking(promise: &str, is_replaced: bool) -> (Option<i32>, [u64; 4]) {
-    let home = prepared(100, "");
+    let home = prepared("communigate", 100, "");
     let mut server = home.serve_breaking(promise);
     let (code, json) = run(&home, 100, "--arrivals constant:40 --seconds 1 --ledger ledger");
     assert!(code == Some(0) && json["counts"]["changed"].as_u64().unwrap() > 0, "{json}");

@@ -79,7 +79,7 @@ fn pixels(picture: &Path, color: [u8; 3]) -> usize {
 /// a queue to be seen.
 #[test]
 fn the_report_opens_from_a_file_in_a_browser() {
-    let home = prepared(100, "channels = 2");
+    let home = prepared("communigate", 100, "channels = 2");
     let _server = home.serve();
     let load = "--accounts 100 --arrivals herd:40 --seconds 2 --retry fixed:0.05 --retries-max 1000";
     let output = generate(&home, &format!("run {} {load} --html report.html", accounts(&home)));
