@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::right::{Right, ServerRight};
 use super::table::{AREAS, Found, Row, Status, find};
+use crate::config::module::{NUMBERS, Number};
 
 /// The text that HELP answers, with what follows the word.
 pub(super) fn help(rest: &[u8]) -> String {
@@ -36,8 +37,44 @@ pub fn page() -> String {
                 .expect("a String takes everything");
         }
     }
+    page.push_str(ROUTER);
+    page.push_str(MODULE);
+    for Number { key, file_key, is_of_listener, must } in NUMBERS {
+        let place = if *is_of_listener { "Listener." } else { "" };
+        writeln!(page, "| `{place}{key}` | `{file_key}` | {must} |").expect("a String takes everything");
+    }
     page
 }
+
+/// The section about the router table.
+const ROUTER: &str = "
+## Router table
+
+One record a line; the first that fits an address rewrites it, and then it is looked at anew, for
+logins too. `*` stands for any text. `;` begins a comment.
+
+```text
+<webmaster> = postmaster                 ; an address; without a domain it is one of the main domain
+<*-info@example.com> = info@example.net
+mail.example.com = example.com           ; a domain
+Access:<root> = error                    ; for logins alone; also Mail: and Signal:
+```
+
+The right part may be one of the words `error`, `null` and `blacklisted`.
+";
+
+/// The section about the settings of the module, up to the rows of its table.
+const MODULE: &str = "
+## Settings of the module PWD
+
+What UPDATEMODULE and SETMODULE set is kept with the accounts and goes before the configuration file;
+`default` in the place of a value lets the file hold again. It is in force before the reply, but for
+`Listener.Ports`, an array of dictionaries with `PortNumber` and `LocalAddress`, which needs a restart.
+Times may have one of the units s m h d w. Keys that are not in this list are kept and mean nothing.
+
+| setting | key of the file | number |
+|---|---|---|
+";
 
 fn spellings(row: &Row) -> String {
     if row.spellings().is_empty() { String::new() } else { format!("; also {}", row.spellings().join(", ")) }
@@ -78,5 +115,6 @@ mod tests {
         for row in super::super::table::rows() {
             assert!(page.contains(&format!("`{}", row.name())), "{row:?}");
         }
+        assert!(page.ends_with("| `Listener.ReservedForClients` | `channels_for_clients` | must be 0 to 1000000 |\n"));
     }
 }

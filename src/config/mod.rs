@@ -16,7 +16,7 @@ use crate::model::{Argon2idCost, Dialect, DomainName};
 
 mod difference;
 mod fields;
-mod module;
+pub mod module;
 mod parse;
 mod print;
 

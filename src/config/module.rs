@@ -18,16 +18,17 @@ const PORT_NUMBER: &str = "PortNumber";
 const LOCAL_ADDRESS: &str = "LocalAddress";
 const INITIAL_SECURITY: &str = "InitialSecurity";
 
-/// A setting that is a number.
-struct Number {
+/// A setting of the module that is a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Number {
     /// Its key in the module's settings.
-    key: &'static str,
-    /// Its key in the configuration file, which says what it means and which numbers it may be.
-    file_key: &'static str,
+    pub key: &'static str,
+    /// Its key in the configuration file, which says what it means.
+    pub file_key: &'static str,
     /// Whether it is among the settings of the listeners.
-    is_of_listener: bool,
+    pub is_of_listener: bool,
     /// What it must be, as the file's reader says it.
-    must: &'static str,
+    pub must: &'static str,
 }
 
 const fn number(key: &'static str, file_key: &'static str, must: &'static str) -> Number {
@@ -38,7 +39,8 @@ const fn of_listener(key: &'static str, file_key: &'static str, must: &'static s
     Number { key, file_key, is_of_listener: true, must }
 }
 
-const NUMBERS: &[Number] = &[
+/// Every setting of the module but the ports.
+pub const NUMBERS: &[Number] = &[
     number("AddressBlockTime", "address_block_seconds", "must be 1 to 86400"),
     number("AddressFailuresLimit", "address_failures_max", "must be 0 to 1000000"),
     number("AddressFailuresTime", "address_failures_seconds", "must be 1 to 86400"),

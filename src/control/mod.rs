@@ -29,11 +29,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tracing::event;
+
 use crate::config::{Config, Live, ModuleFault};
 use crate::directory::{Directory, Holder, Router};
 use crate::model::Clock;
 use crate::notation::{Dictionary, Value};
 use crate::store::ReadFault;
+use crate::syslog::MAJOR;
 
 pub use self::action::{Action, Failed};
 pub use self::channels::{Channel, Channels, Full};
@@ -115,6 +118,7 @@ impl Control {
         let mut settings = lock(&self.settings);
         let read = settings.read(directory)?;
         settings.start_with(read);
+        settings.report_overruled();
         self.gate.read(directory)?;
         self.read_router(directory)?;
         self.put_in_force(&settings);
@@ -148,8 +152,9 @@ impl Control {
         self.read_router(directory)?;
         let difference = settings.take_over(read);
         if difference.is_empty() {
-            tracing::event!(target: "SYSTEM", crate::syslog::MAJOR, "configuration read again: nothing has changed");
+            event!(target: "SYSTEM", MAJOR, "configuration read again: nothing has changed");
         }
+        settings.report_overruled();
         self.put_in_force(&settings);
         settings::report(&difference);
         Ok(())

@@ -72,11 +72,16 @@ impl Settings {
         self.over(&self.file, kept).map(drop)
     }
 
+    /// Tells the log what of the file does not hold.
+    pub(super) fn report_overruled(&self) {
+        let Difference { live, restart } = self.file.difference(&self.wanted);
+        for key in live.iter().map(String::as_str).chain(restart) {
+            event!(target: "SYSTEM", MAJOR, "set over the wire, and not as the configuration file says: {key}");
+        }
+    }
+
     /// Puts all of `read` in force: nothing runs yet.
     pub(super) fn start_with(&mut self, Read { file, wanted }: Read) {
-        for change in file.difference(&wanted).live {
-            event!(target: "SYSTEM", MAJOR, "set by an administrator, over the configuration file: {change}");
-        }
         (self.in_force, self.wanted, self.file) = (wanted.clone(), wanted, file);
     }
 
