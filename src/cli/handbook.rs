@@ -41,7 +41,7 @@ pub fn page() -> String {
     page.push_str(MODULE);
     for Number { key, file_key, is_of_listener, must } in NUMBERS {
         let place = if *is_of_listener { "Listener." } else { "" };
-        writeln!(page, "| `{place}{key}` | `{file_key}` | {must} |").expect("a String takes everything");
+        writeln!(page, "| {place}{key} | `{file_key}` | {must} |").expect("a String takes everything");
     }
     page
 }
@@ -115,6 +115,6 @@ mod tests {
         for row in super::super::table::rows() {
             assert!(page.contains(&format!("`{}", row.name())), "{row:?}");
         }
-        assert!(page.ends_with("| `Listener.ReservedForClients` | `channels_for_clients` | must be 0 to 1000000 |\n"));
+        assert!(page.ends_with("| Listener.ReservedForClients | `channels_for_clients` | must be 0 to 1000000 |\n"));
     }
 }

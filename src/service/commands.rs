@@ -322,6 +322,28 @@ mod tests {
     }
 
     #[test]
+    fn settings_changed_by_several_at_once_are_all_kept_and_in_force() {
+        const ADMINISTRATORS: u64 = 6;
+        let world = World::new();
+        let control = world.control();
+        let service = world.start_with(SETTINGS, &control);
+        let keys = ["LogLevel", "IdleTimeout", "LineTimeout", "LoginTimeout", "QueueTime", "FailuresLimit"];
+        for (session, key) in (1..=ADMINISTRATORS).zip(keys) {
+            let line = CommandLine::new(format!("UPDATEMODULE PWD {{{key}=2;}}").as_bytes());
+            let request = Request::Command { proof: world.proof(), line, is_inline: true };
+            assert!(service.submit(request, &world.ticket(session)).is_none());
+        }
+        for (session, answer) in world.answers(6) {
+            let Answer::Executed(CommandOutcome::Answered { answer, .. }) = answer else { panic!("{answer:?}") };
+            assert_eq!(answer, b"200 OK\r\n", "{session}");
+        }
+        let module = control.config().module();
+        assert!(keys.iter().all(|key| module.get(key).and_then(|value| value.as_str()) == Some("2")), "{module:?}");
+        assert_eq!(control.live().0.idle.as_secs(), 2);
+        service.stop();
+    }
+
+    #[test]
     fn commands_of_clients_that_have_gone_are_not_begun_but_answered() {
         let world = World::new();
         let service = world.start(SETTINGS);

@@ -123,8 +123,12 @@ impl World {
     }
 
     pub(super) fn start(&self, settings: ServiceSettings) -> Service {
+        self.start_with(settings, &self.control())
+    }
+
+    pub(super) fn start_with(&self, settings: ServiceSettings, control: &Arc<Control>) -> Service {
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
-        Service::start(self.directory.clone(), store, self.recognizer.clone(), settings, &self.control())
+        Service::start(self.directory.clone(), store, self.recognizer.clone(), settings, control)
     }
 
     /// What the server would share.
