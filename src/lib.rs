@@ -14,3 +14,4 @@ pub mod service;
 pub mod shard;
 pub mod store;
 pub mod syslog;
+pub mod tls;

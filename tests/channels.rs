@@ -55,7 +55,7 @@ fn never_more_are_greeted_than_there_are_channels() {
     const CHANNELS: usize = 16;
     for dialect in ["communigate", "poppassd"] {
         let mut world = world(CHANNELS);
-        world.listen_as(dialect, None);
+        world.listen_as(dialect, &[]);
         let address = world.address();
         for _ in 0..3 {
             let (greeted, refused) = storm(address, 4 * CHANNELS);

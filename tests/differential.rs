@@ -26,7 +26,7 @@ fn debian(input: &[u8]) -> String {
 fn ours(input: &[u8]) -> String {
     let mut world = World::new(Vec::new());
     world.account("alice", LONG.as_bytes(), "{}");
-    world.listen_as("poppassd", None);
+    world.listen_as("poppassd", &[]);
     let mut client = Client::connect(world.address());
     client.send(input);
     client.half_close();

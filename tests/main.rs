@@ -14,5 +14,6 @@ mod lifecycle;
 mod load;
 mod pressure;
 mod secrecy;
+mod security;
 mod transcript;
 mod world;

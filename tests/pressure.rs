@@ -127,7 +127,7 @@ fn what_is_sent_behind_a_change_under_way_waits_in_the_clients_buffers() {
 fn the_end_of_a_session_does_not_touch_the_one_that_follows() {
     let mut world = World::new(Vec::new());
     world.account("alice", b"blue harbor 42", "{}");
-    world.listen_as("poppassd", None);
+    world.listen_as("poppassd", &[]);
     let address = world.address();
     let visit = |lines: &[&str]| {
         let mut client = Client::connect(address);

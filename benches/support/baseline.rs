@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use keyturn::auth::{Credentials, Hasher, Recognizer};
 use keyturn::model::{AccountName, Argon2idCost, Dialect, DomainName, Secret};
-use keyturn::proto::{Denial, Effect, Event, Framed, Inbox, Rules, Session, Verdict, greeting};
+use keyturn::proto::{Denial, Effect, Event, Framed, Inbox, Rules, Session, Verdict, Wire, greeting};
 use tokio_uring::net::{TcpListener, TcpStream};
 
 use crate::server::{DOMAIN, PASSWORD};
@@ -36,6 +36,7 @@ pub(crate) fn serve(address: SocketAddr) -> io::Result<()> {
         rules: Rules {
             dialect: Dialect::Communigate,
             greeting: greeting(Dialect::Communigate, &domain, None).into(),
+            has_stls: false,
             failures_max: 3,
         },
         account: AccountName::new("u0", domain).map_err(io::Error::other)?,
@@ -68,7 +69,7 @@ struct Connection {
 
 impl Connection {
     fn new(house: Rc<House>) -> Self {
-        Self { house, session: Session::new(), effects: Vec::new(), replies: Vec::new(), is_closing: false }
+        Self { house, session: Session::new(Wire::Clear), effects: Vec::new(), replies: Vec::new(), is_closing: false }
     }
 
     async fn serve(mut self, stream: &TcpStream) -> io::Result<()> {
@@ -114,7 +115,11 @@ impl Connection {
                 }
                 Effect::Close(_) => self.is_closing = true,
                 Effect::Send(lines) => self.replies.extend(lines),
-                Effect::Challenge(_) | Effect::Change { .. } | Effect::Command { .. } | Effect::Delay => {
+                Effect::Challenge(_)
+                | Effect::Change { .. }
+                | Effect::Command { .. }
+                | Effect::Delay
+                | Effect::StartTls => {
                     unreachable!("no load asks the baseline for that")
                 }
             }

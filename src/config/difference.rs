@@ -23,10 +23,16 @@ impl Difference {
             ("main_domain", old.main_domain != new.main_domain),
             ("shards", old.shards != new.shards),
             ("argon2id", old.argon2id != new.argon2id),
+            // Listeners offer TLS or they do not; which certificates they show can change.
+            ("certificate", old.offers_tls() != new.offers_tls()),
             ("listener", old.listeners != new.listeners),
         ];
         let restart = restart.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect();
-        Self { live: changed_lines(old, new), restart }
+        let mut live = changed_lines(old, new);
+        if old.certificates != new.certificates && old.offers_tls() && new.offers_tls() {
+            live.push(format!("certificate: {} -> {} files", old.certificates.len(), new.certificates.len()));
+        }
+        Self { live, restart }
     }
 }
 

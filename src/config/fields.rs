@@ -139,6 +139,16 @@ impl<'p, 't, 'i> Fields<'p, 't, 'i> {
         default
     }
 
+    /// A flag that may be true only where `may`; else a problem: `why`.
+    pub(super) fn flag_where(&mut self, key: &'static str, may: bool, why: &str) -> bool {
+        let flag = self.flag(key, false);
+        if flag && !may {
+            let at = self.ask(key).map_or_else(|| self.at.clone(), Spanned::span);
+            self.note(&at, key, why);
+        }
+        flag
+    }
+
     /// A text that `check` accepts, if the key is there and right.
     pub(super) fn text<T, E: Display>(
         &mut self,

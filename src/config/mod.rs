@@ -10,6 +10,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::{Argon2idCost, Dialect, DomainName};
@@ -45,11 +46,51 @@ pub struct Config {
     /// holds that much memory all the time; `t` is at least 1, and `m_kib * t` at most 4194304,
     /// because that is what one login may cost; `p` is 1 to 16.
     pub argon2id: Argon2idCost,
+    /// Tables `[[certificate]]`: what the server proves its name with, to clients that speak TLS.
+    /// The first is for clients that ask for no name, or for one that is in no certificate.
+    /// Default: none, and no TLS. Files that change are read again while running.
+    pub certificates: Vec<Certificate>,
     /// Tables `[[listener]]`: where to listen, at least one. Default: `127.0.0.1:8106`, dialect
     /// `communigate`.
     pub listeners: Vec<Listener>,
     /// What a running server takes over on SIGHUP.
     pub live: Live,
+}
+
+/// A certificate and its key, a file each, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Key `chain`: the certificate, and behind it those of its issuers.
+    pub chain: PathBuf,
+    /// Key `key`: its private key.
+    pub key: PathBuf,
+}
+
+/// From where passwords are taken in clear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cleartext {
+    /// From this machine; from elsewhere under TLS only.
+    #[default]
+    Loopback,
+    /// From everywhere.
+    Always,
+    /// From nowhere: under TLS only.
+    Never,
+}
+
+impl Cleartext {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Loopback, Self::Always, Self::Never];
+
+    /// The word the configuration file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
 }
 
 /// One place to listen.
@@ -63,6 +104,13 @@ pub struct Listener {
     pub domain: Option<DomainName>,
     /// Key `hide_version`: leaves the version out of the greeting. Default false.
     pub hide_version: bool,
+    /// Key `tls`: TLS from the first byte. Default false: by STLS, where there are certificates.
+    pub tls: bool,
+    /// Key `cleartext`: from where passwords are taken in clear. Default `loopback`.
+    pub cleartext: Cleartext,
+    /// Key `client_ca`: a file of certificates in PEM; clients that speak TLS are asked for a
+    /// certificate from one of those, and need not have one. Default `None`: they are not asked.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// What a running server takes over on SIGHUP.
@@ -120,6 +168,7 @@ impl Default for Config {
             main_domain: DomainName::parse("localhost").unwrap_or_else(|_| unreachable!("it has letters only")),
             shards: None,
             argon2id: Argon2idCost::default(),
+            certificates: Vec::new(),
             listeners: vec![Listener::at(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)))],
             live: Live::default(),
         }
@@ -153,7 +202,15 @@ impl Listener {
     /// A listener at `address` with every other key at its default.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
-        Self { address, dialect: Dialect::default(), domain: None, hide_version: false }
+        Self {
+            address,
+            dialect: Dialect::default(),
+            domain: None,
+            hide_version: false,
+            tls: false,
+            cleartext: Cleartext::default(),
+            client_ca: None,
+        }
     }
 }
 
@@ -183,6 +240,12 @@ impl Config {
     /// As [`Config::parse`].
     pub fn parse_over(&self, text: &str) -> Result<Self, Vec<ConfigError>> {
         parse::parse(text, self)
+    }
+
+    /// Whether the listeners offer TLS.
+    #[must_use]
+    pub fn offers_tls(&self) -> bool {
+        !self.certificates.is_empty()
     }
 
     /// What changes from `self` to `new`, the keys in the order of the file.
@@ -235,8 +298,10 @@ mod tests {
     fn the_default_file_names_every_key() {
         let full = Config {
             shards: NonZeroU16::new(4),
+            certificates: vec![Certificate { chain: "chain.pem".into(), key: "key.pem".into() }],
             listeners: vec![Listener {
                 domain: DomainName::parse("example.com").ok(),
+                client_ca: Some("clients.pem".into()),
                 ..Listener::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)))
             }],
             ..Config::default()
@@ -298,6 +363,22 @@ mod tests {
         );
         check("listener = []", &["line 1: listener: must not be empty; leave it out to have the default"]);
         assert!(Config::parse(&[listener("127.0.0.1:0"), listener("127.0.0.1:0")].concat()).is_ok());
+    }
+
+    #[test]
+    fn tls_needs_a_certificate() {
+        let listener = "[[listener]]\naddress = \"127.0.0.1:1106\"\ntls = true\ncleartext = \"some\"\n";
+        check(
+            listener,
+            &[
+                "line 3: listener.tls: needs a [[certificate]] with its chain and key",
+                "line 4: listener.cleartext: must be \"loopback\", \"always\" or \"never\", not \"some\"",
+            ],
+        );
+        check(
+            "[[certificate]]\nchain = \"\"\n",
+            &["line 1: certificate.key: is missing", "line 2: certificate.chain: must be the path of a file"],
+        );
     }
 
     #[test]
@@ -372,6 +453,27 @@ mod tests {
         "[a-z0-9_-]{1,20}(\\.[a-z0-9_-]{1,20}){0,3}".prop_map(|text| DomainName::parse(&text).unwrap())
     }
 
+    fn any_path() -> impl Strategy<Value = PathBuf> {
+        "[^\0]{1,20}".prop_map(PathBuf::from)
+    }
+
+    prop_compose! {
+        fn any_certificate()(chain in any_path(), key in any_path()) -> Certificate {
+            Certificate { chain, key }
+        }
+    }
+
+    prop_compose! {
+        fn any_security()(
+            wants_tls: bool,
+            cleartext in proptest::sample::select(&Cleartext::ALL[..]),
+            client_ca in proptest::option::of(any_path()),
+            certificates in proptest::collection::vec(any_certificate(), 0..3),
+        ) -> (Vec<Certificate>, bool, Cleartext, Option<PathBuf>) {
+            (certificates.clone(), wants_tls && !certificates.is_empty(), cleartext, client_ca)
+        }
+    }
+
     prop_compose! {
         fn any_config()(
             main_domain in any_domain(),
@@ -383,16 +485,19 @@ mod tests {
             poppassd in any::<bool>(),
             hide_version in any::<bool>(),
             domain in proptest::option::of(any_domain()),
+            (certificates, tls, cleartext, client_ca) in any_security(),
             live in any_live(),
         ) -> Config {
             let dialect = if poppassd { Dialect::Poppassd } else { Dialect::Communigate };
             let listener = |port| Listener {
-                address: SocketAddr::new(ip, port), dialect, domain: domain.clone(), hide_version,
+                address: SocketAddr::new(ip, port), dialect, domain: domain.clone(), hide_version, tls, cleartext,
+                client_ca: client_ca.clone(),
             };
             Config {
                 main_domain,
                 shards: shards.and_then(NonZeroU16::new),
                 argon2id: Argon2idCost { m_kib, t, p },
+                certificates,
                 listeners: ports.into_iter().map(listener).collect(),
                 live,
             }

@@ -166,12 +166,22 @@ impl Config {
         let is_it = |it: &&Listener| it.address.port() == port && ip.is_none_or(|ip| it.address.ip() == ip);
         let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let new = || Listener::at(SocketAddr::new(ip.unwrap_or(everywhere), port));
-        let listener = self.listeners.iter().find(is_it).cloned().unwrap_or_else(new);
-        let is_off = |value: &Value| value.as_str().is_some_and(|text| ["off", "no"].contains(&&*text.to_lowercase()));
-        if row.get(INITIAL_SECURITY).is_some_and(|value| !is_off(value)) {
-            return Err(ModuleFault { key: INITIAL_SECURITY, why: "must be off" });
+        let mut listener = self.listeners.iter().find(is_it).cloned().unwrap_or_else(new);
+        if let Some(value) = row.get(INITIAL_SECURITY) {
+            listener.tls = self.initial_security(value)?;
         }
         Ok(Some(listener))
+    }
+
+    /// Whether a listener begins with TLS.
+    fn initial_security(&self, value: &Value) -> Result<bool, ModuleFault> {
+        let fault = |why| Err(ModuleFault { key: INITIAL_SECURITY, why });
+        match value.as_str().unwrap_or("?").to_lowercase().as_str() {
+            "off" | "no" => Ok(false),
+            "on" | "yes" if self.offers_tls() => Ok(true),
+            "on" | "yes" => fault("needs a [[certificate]] in the configuration file"),
+            _ => fault("must be on or off"),
+        }
     }
 }
 
@@ -181,7 +191,7 @@ fn port(listener: &Listener) -> Dictionary {
     let row = [
         (PORT_NUMBER, address.port().to_string()),
         (LOCAL_ADDRESS, address.ip().to_string()),
-        (INITIAL_SECURITY, "off".to_owned()),
+        (INITIAL_SECURITY, if listener.tls { "on" } else { "off" }.to_owned()),
     ];
     row.iter().map(|(key, value)| (*key, Value::from(value.as_str()))).collect()
 }
@@ -277,7 +287,11 @@ mod tests {
             ("({PortNumber=106;},{PortNumber=106;})", "Ports must not have a port twice"),
             ("({PortNumber=65536;})", "PortNumber must be 1 to 65535"),
             ("({PortNumber=106;LocalAddress=here;})", "LocalAddress must be an address of this machine"),
-            ("({PortNumber=106;InitialSecurity=on;})", "InitialSecurity must be off"),
+            (
+                "({PortNumber=106;InitialSecurity=on;})",
+                "InitialSecurity needs a [[certificate]] in the configuration file",
+            ),
+            ("({PortNumber=106;InitialSecurity=maybe;})", "InitialSecurity must be on or off"),
         ] {
             assert_eq!(ports(text).unwrap_err(), fault, "{text}");
         }

@@ -1,12 +1,13 @@
 //! Which keys there are, and what each may hold.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeTable;
 
 use super::fields::{Fields, Problems};
-use super::{Config, ConfigError, DEFAULT_PORT, Listener, Live};
+use super::{Certificate, Cleartext, Config, ConfigError, DEFAULT_PORT, Listener, Live};
 use crate::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX, SECRET_BYTES_MAX};
 use crate::model::{Argon2idCost, Dialect, DomainName};
 
@@ -40,8 +41,9 @@ fn read<'i>(problems: &mut Problems<'i>, document: &DeTable<'i>, default: Config
     let shards = shards.or(default.shards);
     let live = read_live(&mut fields, default.live);
     let argon2id = read_cost(&mut fields.table("argon2id"), default.argon2id);
-    let listeners = read_listeners(&mut fields).unwrap_or(default.listeners);
-    Config { main_domain, shards, argon2id, listeners, live }
+    let certificates = read_certificates(&mut fields).unwrap_or(default.certificates);
+    let listeners = read_listeners(&mut fields, !certificates.is_empty()).unwrap_or(default.listeners);
+    Config { main_domain, shards, argon2id, certificates, listeners, live }
 }
 
 fn read_live(fields: &mut Fields<'_, '_, '_>, default: Live) -> Live {
@@ -88,7 +90,16 @@ fn read_cost(fields: &mut Fields<'_, '_, '_>, default: Argon2idCost) -> Argon2id
     Argon2idCost { m_kib, t, p }
 }
 
-fn read_listeners(fields: &mut Fields<'_, '_, '_>) -> Option<Vec<Listener>> {
+fn read_certificates(fields: &mut Fields<'_, '_, '_>) -> Option<Vec<Certificate>> {
+    let certificates = fields.tables("certificate", |fields| {
+        let chain = fields.text_needed("chain", path);
+        let key = fields.text_needed("key", path);
+        Some(Certificate { chain: chain?, key: key? })
+    })?;
+    Some(certificates.into_iter().flatten().collect())
+}
+
+fn read_listeners(fields: &mut Fields<'_, '_, '_>, has_certificates: bool) -> Option<Vec<Listener>> {
     let mut seen: Vec<SocketAddr> = Vec::new();
     let listeners = fields.tables("listener", |fields| {
         let address = fields.text_needed("address", |text| {
@@ -102,7 +113,10 @@ fn read_listeners(fields: &mut Fields<'_, '_, '_>) -> Option<Vec<Listener>> {
         let dialect = fields.text("dialect", dialect).unwrap_or_default();
         let domain = fields.text("domain", DomainName::parse);
         let hide_version = fields.flag("hide_version", false);
-        Some(Listener { address: address?, dialect, domain, hide_version })
+        let tls = fields.flag_where("tls", has_certificates, "needs a [[certificate]] with its chain and key");
+        let cleartext = fields.text("cleartext", cleartext).unwrap_or_default();
+        let client_ca = fields.text("client_ca", path);
+        Some(Listener { address: address?, dialect, domain, hide_version, tls, cleartext, client_ca })
     })?;
     Some(listeners.into_iter().flatten().collect())
 }
@@ -114,6 +128,15 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         Ok(std::net::IpAddr::V6(ip)) => format!("has no port: {}", example(&format!("[{ip}]"))),
         Err(_) => format!("{}; host names are not looked up", example("127.0.0.1")),
     })
+}
+
+fn path(text: &str) -> Result<PathBuf, &'static str> {
+    if text.is_empty() || text.contains('\0') { Err("must be the path of a file") } else { Ok(text.into()) }
+}
+
+fn cleartext(text: &str) -> Result<Cleartext, String> {
+    let found = Cleartext::ALL.into_iter().find(|cleartext| cleartext.as_str() == text);
+    found.ok_or_else(|| format!("must be \"loopback\", \"always\" or \"never\", not {text:?}"))
 }
 
 fn dialect(text: &str) -> Result<Dialect, String> {

@@ -1,13 +1,14 @@
 //! The inverse of parsing.
 
 use std::fmt;
+use std::path::Path;
 
-use super::{Config, Listener};
+use super::{Certificate, Config, Listener};
 
 impl fmt::Display for Config {
     /// Prints every key; the text parses back to `self`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { main_domain, shards, argon2id, listeners, live } = self;
+        let Self { main_domain, shards, argon2id, certificates, listeners, live } = self;
         writeln!(f, "main_domain = \"{main_domain}\"")?;
         if let Some(shards) = shards {
             writeln!(f, "shards = {shards}")?;
@@ -29,6 +30,9 @@ impl fmt::Display for Config {
         writeln!(f, "queue_length_max = {}", live.queue_length_max)?;
         writeln!(f, "log_level = {}", live.log_level)?;
         writeln!(f, "\n[argon2id]\nm_kib = {}\nt = {}\np = {}", argon2id.m_kib, argon2id.t, argon2id.p)?;
+        for Certificate { chain, key } in certificates {
+            writeln!(f, "\n[[certificate]]\nchain = {}\nkey = {}", text(chain), text(key))?;
+        }
         listeners.iter().try_for_each(|listener| write!(f, "\n{listener}"))
     }
 }
@@ -36,11 +40,20 @@ impl fmt::Display for Config {
 impl fmt::Display for Listener {
     /// Prints a `[[listener]]` table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, dialect, domain, hide_version } = self;
+        let Self { address, dialect, domain, hide_version, tls, cleartext, client_ca } = self;
         writeln!(f, "[[listener]]\naddress = \"{address}\"\ndialect = \"{}\"", dialect.as_str())?;
         if let Some(domain) = domain {
             writeln!(f, "domain = \"{domain}\"")?;
         }
-        writeln!(f, "hide_version = {hide_version}")
+        writeln!(f, "hide_version = {hide_version}\ntls = {tls}\ncleartext = \"{}\"", cleartext.as_str())?;
+        if let Some(client_ca) = client_ca {
+            writeln!(f, "client_ca = {}", text(client_ca))?;
+        }
+        Ok(())
     }
+}
+
+/// A path as the file writes it. All paths come from there, so they are text.
+fn text(path: &Path) -> toml::Value {
+    toml::Value::String(path.to_string_lossy().into_owned())
 }

@@ -89,6 +89,9 @@ impl Settings {
     pub(super) fn take_over(&mut self, Read { file, wanted }: Read) -> Difference {
         let difference = self.in_force.difference(&wanted);
         self.in_force.live = wanted.live.clone();
+        if self.in_force.offers_tls() && wanted.offers_tls() {
+            self.in_force.certificates.clone_from(&wanted.certificates);
+        }
         (self.wanted, self.file) = (wanted, file);
         difference
     }

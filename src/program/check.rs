@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
-use super::failure::Failure;
+use super::certificates;
+use super::failure::{Exit, Failure};
 use super::settings::Source;
 
 /// What the configuration amounts to.
 pub(crate) fn check(source: &Source) -> Result<String, Failure> {
     let config = source.load(None)?;
+    let names = certificates::check(&config).map_err(|fault| Failure::new(Exit::Misconfigured, fault))?;
     let mut out = String::from("configuration is valid");
     if source.file.is_none() {
         out.push_str(" (no file was named: these are the defaults)");
@@ -15,7 +17,12 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
     for listener in &config.listeners {
         let domain = listener.domain.as_ref().unwrap_or(&config.main_domain);
         let dialect = listener.dialect.as_str();
-        write!(out, "\nlisten on {}: {dialect}, bare names in {domain}", listener.address).map_err(Failure::failed)?;
+        let (address, tls) = (listener.address, if listener.tls { "TLS, " } else { "" });
+        write!(out, "\nlisten on {address}: {tls}{dialect}, bare names in {domain}").map_err(Failure::failed)?;
+    }
+    match names {
+        Some(names) => write!(out, "\nTLS with certificates for {names} names").map_err(Failure::failed)?,
+        None => out.push_str("\nno TLS: there is no [[certificate]]"),
     }
     if config.live.channels == 0 {
         out.push_str("\nno client is served: channels = 0");

@@ -15,6 +15,7 @@ use keyturn::ring::{self, Unavailable};
 use rustix::fs::{Access, access};
 use rustix::process::{Resource, geteuid, getrlimit};
 
+use super::certificates;
 use super::failure::Failure;
 use super::settings::Source;
 
@@ -62,6 +63,7 @@ pub(crate) fn doctor(path: &Path, source: &Source) -> Result<(String, usize), Fa
     let (configuration, config) = check_configuration(source);
     let mut checks = check_ring();
     checks.push(configuration);
+    checks.push(check_certificates(&config));
     checks.push(check_open_files(&config));
     checks.push(check_locked_memory());
     checks.extend(config.listeners.iter().map(|listener| check_address(listener.address)));
@@ -100,6 +102,15 @@ fn check_configuration(source: &Source) -> (Check, Config) {
             let detail = failure.text.lines().next().unwrap_or_default();
             (Check::bad("configuration", detail, "keyturn check shows every problem"), Config::default())
         }
+    }
+}
+
+fn check_certificates(config: &Config) -> Check {
+    const NAME: &str = "certificates";
+    match certificates::check(config) {
+        Ok(Some(names)) => Check::good(NAME, format!("for {names} names")),
+        Ok(None) => Check::good(NAME, "none, so no TLS"),
+        Err(fault) => Check::bad(NAME, fault.to_string(), "correct [[certificate]], or client_ca of a listener"),
     }
 }
 

@@ -27,6 +27,7 @@ use self::settings::Source;
 mod account;
 mod arguments;
 mod calibrate;
+mod certificates;
 mod check;
 mod data;
 mod doctor;

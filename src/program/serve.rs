@@ -21,6 +21,7 @@ use signal_hook::low_level::raise;
 use tracing::event;
 use tracing_subscriber::layer::SubscriberExt;
 
+use super::certificates::Watch;
 use super::data::{Absent, Data};
 use super::failure::{Exit, Failure};
 use super::settings::Source;
@@ -69,13 +70,7 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
         }
     };
     tell(&[NotifyState::Ready]);
-    for signal in signals.forever() {
-        match signal {
-            SIGHUP => reload(data, source, &control),
-            SIGUSR1 => event!(target: "SYSTEM", MAJOR, "sessions={} {}", server.sessions(), service.snapshot()),
-            _ => break,
-        }
-    }
+    obey(signals, data, source, &control, &server, &service);
     tell(&[NotifyState::Stopping]);
     event!(target: "SYSTEM", MAJOR, "keyturn is stopping, {} sessions", server.sessions());
     thread::scope(|scope| {
@@ -117,6 +112,28 @@ fn stop_as_by_signal() {
     }
 }
 
+/// Does what signals say, until one says to stop; looks after the certificates meanwhile.
+fn obey(signals: &mut Signals, data: &Data, source: &Source, control: &Control, server: &Server, service: &Service) {
+    let config = control.config();
+    let watch = Watch::new(&config);
+    thread::scope(|scope| {
+        let keeper = thread::Builder::new().name("certificates".into());
+        let keeper = (!config.certificates.is_empty()).then(|| keeper.spawn_scoped(scope, || watch.keep(server)));
+        for signal in signals.forever() {
+            match signal {
+                SIGHUP => reload(data, source, control, server, &watch),
+                SIGUSR1 => event!(target: "SYSTEM", MAJOR, "sessions={} {}", server.sessions(), service.snapshot()),
+                _ => break,
+            }
+        }
+        match keeper {
+            Some(Ok(keeper)) => watch.end(keeper.thread()),
+            Some(Err(fault)) => event!(target: "SYSTEM", FAILURE, "certificates are not looked after: {fault}"),
+            None => {}
+        }
+    });
+}
+
 /// Says what makes the hashes; a kernel that this processor could run and that makes wrong ones is
 /// a fault worth knowing.
 fn tell_kernel(workers: usize) {
@@ -141,16 +158,19 @@ fn cut_short(signals: &mut Signals, log: &Log, clock: &Clock) {
 
 /// Reads the configuration again and puts in force what can be; a file with mistakes changes
 /// nothing.
-fn reload(data: &Data, source: &Source, control: &Control) {
+fn reload(data: &Data, source: &Source, control: &Control, server: &Server, watch: &Watch) {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
         Err(_) => tell(&[NotifyState::Reloading]),
     }
     let result =
         source.load(Some(&data.config.main_domain)).and_then(|file| Ok(control.reload(file, &data.directory)?));
-    if let Err(failure) = result {
-        for problem in failure.text.lines() {
-            event!(target: "SYSTEM", FAILURE, "configuration not applied: {problem}");
+    match result {
+        Ok(()) => watch.read(control.config().certificates, server),
+        Err(failure) => {
+            for problem in failure.text.lines() {
+                event!(target: "SYSTEM", FAILURE, "configuration not applied: {problem}");
+            }
         }
     }
     tell(&[NotifyState::Ready]);

@@ -9,18 +9,20 @@ enum Verb {
     Apop,
     Auth,
     NewPass,
+    Stls,
     Inline,
     Noop,
     Help,
     Quit,
 }
 
-const VERBS: [(Verb, &str); 9] = [
+const VERBS: [(Verb, &str); 10] = [
     (Verb::User, "USER"),
     (Verb::Pass, "PASS"),
     (Verb::Apop, "APOP"),
     (Verb::Auth, "AUTH"),
     (Verb::NewPass, "NEWPASS"),
+    (Verb::Stls, "STLS"),
     (Verb::Inline, "INLINE"),
     (Verb::Noop, "NOOP"),
     (Verb::Help, "HELP"),
@@ -81,9 +83,10 @@ pub enum Command {
     Auth(Mechanism, Option<Response>),
     /// `NEWPASS password`: without control characters (0 to 31).
     NewPass(Secret),
-    /// `INLINE`: from now on the data that a command shows comes in its reply line. An argument of
-    /// this and the next three is ignored: nothing depends on it, a stray
-    /// blank at the end is a common slip, and QUIT must not fail.
+    /// `STLS`: TLS from here on. An argument of this and the next four is ignored: nothing depends
+    /// on it, a stray blank at the end is a common slip, and QUIT must not fail.
+    Stls,
+    /// `INLINE`: from now on the data that a command shows comes in its reply line.
     Inline,
     /// `NOOP`.
     Noop,
@@ -145,6 +148,7 @@ impl Command {
             Verb::NewPass => Secret::new(argument).map(Self::NewPass).ok_or(Fault::NewPasswordTooLong),
             Verb::Apop => Ok(Self::Apop),
             Verb::Auth => Self::parse_auth(argument),
+            Verb::Stls => Ok(Self::Stls),
             Verb::Inline => Ok(Self::Inline),
             Verb::Noop => Ok(Self::Noop),
             Verb::Help => Ok(Self::Help),
@@ -207,6 +211,7 @@ mod tests {
             ("quit", "Quit"),
             ("nOOp", "Noop"),
             ("inline", "Inline"),
+            ("Stls", "Stls"),
             ("help", "Help"),
             ("apop alice 0123", "Apop"),
             ("user Alice", "User Alice"),

@@ -35,6 +35,9 @@ pub enum Effect {
     Send(Vec<u8>),
     /// Let the configured failure delay pass, then deliver [`super::Event::DelayPassed`].
     Delay,
+    /// Send what is pending, then speak TLS: the next bytes received are the client's part of a
+    /// handshake.
+    StartTls,
     /// Send what is pending, then close.
     Close(Closing),
 }

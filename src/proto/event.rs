@@ -10,6 +10,11 @@ pub enum Event<'a> {
     Line(&'a [u8]),
     /// A line longer than it may be arrived. Only while a line is awaited.
     LineTooLong,
+    /// Nothing has been received behind the last line, and nothing is being received any more.
+    /// Only while quiet is awaited.
+    Quiet,
+    /// Something was received while quiet was awaited.
+    Stray,
     /// The answer to [`super::Effect::Verify`].
     Verified(Verdict),
     /// The answer to [`super::Effect::Change`].
@@ -33,6 +38,8 @@ impl fmt::Debug for Event<'_> {
             Self::Opened => f.write_str("Opened"),
             Self::Line(line) => write!(f, "Line({} bytes)", line.len()),
             Self::LineTooLong => f.write_str("LineTooLong"),
+            Self::Quiet => f.write_str("Quiet"),
+            Self::Stray => f.write_str("Stray"),
             Self::Verified(verdict) => write!(f, "Verified({verdict:?})"),
             Self::Changed(outcome) => write!(f, "Changed({outcome:?})"),
             Self::Executed(outcome) => write!(f, "Executed({outcome:?})"),

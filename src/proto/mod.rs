@@ -29,10 +29,15 @@
 //! | QUIT | replied to, then Closed |
 //! | NOOP, HELP, INLINE | replied to, no move |
 //! | a line too long, a time limit, the server's end | one reply, then Closed, lingering |
+//! | STLS, before the login | Upgrading, and when nothing is received any more: ExpectUser, under TLS |
 //! | anything else the state has no arrow for | a refusal, no move |
 //!
-//! Time limits and the server's end do not touch a session that is Verifying, Denying,
-//! Changing or Commanding: what was asked for is answered with its outcome. `failures_max` failed logins lead
+//! Under TLS a session begins anew: nothing that came before the handshake counts. What comes behind
+//! STLS before its reply leads from Upgrading to Closed. Where others may read what is sent
+//! ([`Wire::Exposed`]), USER and PASS are refused until then.
+//!
+//! Time limits and the server's end do not touch a session that is Upgrading,
+//! Verifying, Denying, Changing or Commanding: what was asked for is answered with its outcome. `failures_max` failed logins lead
 //! from Denying to Closed.
 //!
 //! AUTH leads from ExpectUser or ExpectPass into an exchange ([`sasl`]): Exchanging takes every line
@@ -62,4 +67,4 @@ pub use effect::{Closing, Effect, Effects};
 pub use event::{ChangeOutcome, CommandOutcome, Denial, Event, Timeout, Verdict};
 pub use line::{Framed, Inbox};
 pub use reply::{Reply, greeting};
-pub use session::{Awaits, Rules, Session};
+pub use session::{Awaits, Rules, Session, Wire};

@@ -40,6 +40,16 @@ pub enum Reply {
     UserFirst,
     /// The session has logged in already.
     AlreadyLoggedIn,
+    /// Passwords may not travel as they do here.
+    TlsNeeded,
+    /// STLS: the handshake may begin.
+    TlsReady,
+    /// The session speaks TLS already.
+    TlsStarted,
+    /// The listener does not offer STLS.
+    TlsNotOffered,
+    /// Something followed STLS before it was answered.
+    NotBehindStls,
     /// The listener does not offer APOP.
     ApopNotEnabled,
     /// The new password may not be used.
@@ -99,7 +109,7 @@ impl Reply {
     /// The table of replies.
     ///
     /// Codes of the CommuniGate dialect: 200 done, 300 send more, 500 not a command or not now,
-    /// 501 general error, 510 no right to, 515 login failed (and nothing else: a client repeats
+    /// 501 general error, 510 no right to, 515 login failed (all that is final: a client repeats
     /// its login until it sees 200 or 515). Texts avoid `, : ' / ( )` there, on which one client
     /// library throws; the one exception is the phrase `login OK, proceed`, which it knows.
     fn row<'a>(&self, rules: &'a Rules) -> Row<'a> {
@@ -113,17 +123,29 @@ impl Reply {
             Self::LoggedIn => success("login OK, proceed", "Your new password please."),
             Self::PasswordChanged => success("Password updated", "Password changed, thank-you."),
             Self::Done => success("OK", "OK"),
+            Self::Help if rules.has_stls => success(
+                "commands are USER PASS AUTH NEWPASS STLS NOOP HELP QUIT",
+                "Commands: USER PASS AUTH NEWPASS STLS NOOP HELP QUIT",
+            ),
             Self::Help => success(
                 "commands are USER PASS AUTH NEWPASS NOOP HELP QUIT",
                 "Commands: USER PASS AUTH NEWPASS NOOP HELP QUIT",
             ),
             Self::Goodbye => success("keyturn PWD connection closed", "Bye."),
+            Self::TlsReady => success("please begin TLS", "Begin TLS, please."),
 
             Self::Denied => failure(b"515 ", "incorrect password or account name"),
             Self::BadCommand(fault) => bad_command(fault),
             Self::LoginFirst => failure(b"500 ", "please login first"),
             Self::UserFirst => failure(b"500 ", "please send USER first"),
             Self::AlreadyLoggedIn => failure(b"500 ", "already logged in - send NEWPASS or QUIT"),
+            Self::TlsNeeded if rules.has_stls => {
+                failure(b"515 ", "passwords are taken under TLS only - send STLS first")
+            }
+            Self::TlsNeeded => failure(b"515 ", "passwords are taken under TLS only - connect to the port for TLS"),
+            Self::TlsStarted => failure(b"500 ", "TLS has been started already"),
+            Self::TlsNotOffered => failure(b"500 ", "TLS is not offered here"),
+            Self::NotBehindStls => failure(b"500 ", "nothing may follow STLS before its answer - closing"),
             Self::ApopNotEnabled => failure(b"500 ", "APOP is not enabled here - send USER and PASS"),
             Self::LineTooLong => failure(b"500 ", "command line is too long - closing"),
 
@@ -262,6 +284,11 @@ pub(super) mod tests {
         Reply::LoginFirst,
         Reply::UserFirst,
         Reply::AlreadyLoggedIn,
+        Reply::TlsNeeded,
+        Reply::TlsReady,
+        Reply::TlsStarted,
+        Reply::TlsNotOffered,
+        Reply::NotBehindStls,
         Reply::ApopNotEnabled,
         Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: 8 }),
         Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: usize::MAX }),
@@ -287,7 +314,7 @@ pub(super) mod tests {
 
     pub(in super::super) fn rules(dialect: Dialect) -> Rules {
         let domain = DomainName::parse("mail.example.com").unwrap();
-        Rules { dialect, greeting: greeting(dialect, &domain, Some("0.1.0")).into(), failures_max: 3 }
+        Rules { dialect, greeting: greeting(dialect, &domain, Some("0.1.0")).into(), has_stls: true, failures_max: 3 }
     }
 
     fn printed(dialect: Dialect, reply: Reply) -> String {
@@ -335,9 +362,10 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn only_a_refused_login_is_515() {
+    fn only_a_login_that_must_not_be_repeated_is_515() {
         for &reply in REPLIES {
-            assert_eq!(printed(Dialect::Communigate, reply).starts_with("515"), reply == Reply::Denied, "{reply:?}");
+            let is_final = matches!(reply, Reply::Denied | Reply::TlsNeeded);
+            assert_eq!(printed(Dialect::Communigate, reply).starts_with("515"), is_final, "{reply:?}");
         }
     }
 
@@ -375,7 +403,7 @@ pub(super) mod tests {
         for dialect in DIALECTS {
             let greeting = greeting(dialect, &domain, Some("10.20.30-candidate.40")).into();
             let mut out = Vec::new();
-            Reply::Greeting.print(&Rules { dialect, greeting, failures_max: 1 }, &mut out);
+            Reply::Greeting.print(&Rules { dialect, greeting, has_stls: false, failures_max: 1 }, &mut out);
             assert!(out.len() <= REPLY_BYTES_MAX);
         }
     }

@@ -14,8 +14,21 @@ pub struct Rules {
     pub dialect: Dialect,
     /// The text of the greeting after its code; see [`super::greeting`].
     pub greeting: Arc<str>,
+    /// Whether a session may begin TLS by STLS.
+    pub has_stls: bool,
     /// Failed logins after which the session is closed, at least 1.
     pub failures_max: u8,
+}
+
+/// How the bytes of a session travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// In clear, and where strangers may read them: no password is taken.
+    Exposed,
+    /// In clear, where the listener permits it.
+    Clear,
+    /// Under TLS.
+    Tls,
 }
 
 /// What a session is waiting for.
@@ -27,6 +40,8 @@ pub enum Awaits {
     Answer,
     /// [`Event::DelayPassed`].
     Delay,
+    /// That nothing is received any more: [`Event::Quiet`] or [`Event::Stray`].
+    Quiet,
     /// Nothing: the session is over.
     Nothing,
 }
@@ -41,6 +56,8 @@ enum State {
     Exchanging {
         exchange: Exchange,
     },
+    /// STLS was asked for, and is answered when nothing can have slipped in behind it.
+    Upgrading,
     Verifying,
     /// A login has failed; its refusal is held back.
     Denying,
@@ -59,6 +76,7 @@ enum State {
 #[derive(Debug)]
 pub struct Session {
     state: State,
+    wire: Wire,
     /// Failed logins so far.
     failures: u8,
     /// Whether commands show their data in the reply line.
@@ -68,9 +86,8 @@ pub struct Session {
 impl Session {
     /// A session nobody has spoken in yet; deliver [`Event::Opened`] first.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "a session is opened by someone; there is no default one")]
-    pub fn new() -> Self {
-        Self { state: State::ExpectUser, failures: 0, is_inline: false }
+    pub fn new(wire: Wire) -> Self {
+        Self { state: State::ExpectUser, wire, failures: 0, is_inline: false }
     }
 
     /// What must happen next. Lines may be delivered only while this is [`Awaits::Line`].
@@ -82,6 +99,7 @@ impl Session {
             }
             State::Verifying | State::Changing | State::Commanding => Awaits::Answer,
             State::Denying => Awaits::Delay,
+            State::Upgrading => Awaits::Quiet,
             State::Closed => Awaits::Nothing,
         }
     }
@@ -145,14 +163,21 @@ impl Session {
                     E::LineTooLong => turn.hang_up(Reply::LineTooLong),
                     E::TimedOut(limit) => turn.hang_up(Reply::TimedOut(limit)),
                     E::ShuttingDown => turn.hang_up(Reply::ShuttingDown),
-                    E::Line(_) | E::Opened | E::Verified(_) | E::Changed(_) | E::Executed(_) | E::DelayPassed => {
-                        unasked()
-                    }
+                    E::Line(_) | E::Opened | E::Quiet | E::Stray => unasked(),
+                    E::Verified(_) | E::Changed(_) | E::Executed(_) | E::DelayPassed => unasked(),
                 }
             }
-            (state @ (S::Verifying | S::Denying | S::Changing | S::Commanding), E::TimedOut(_) | E::ShuttingDown) => {
-                state
+            (
+                state @ (S::Upgrading | S::Verifying | S::Denying | S::Changing | S::Commanding),
+                E::TimedOut(_) | E::ShuttingDown,
+            ) => state,
+
+            // Whoever sat between client and server may have said all that came before.
+            (S::Upgrading, E::Quiet) => {
+                *self = Self::new(Wire::Tls);
+                turn.start_tls()
             }
+            (S::Upgrading, E::Stray) => turn.hang_up(Reply::NotBehindStls),
 
             (S::Verifying, E::Verified(V::Accepted(proof))) => turn.say(Reply::LoggedIn, S::ExpectNewPass { proof }),
             (S::Verifying, E::Verified(V::Denied(_))) => {
@@ -185,7 +210,7 @@ impl Session {
                 turn.refuse(Reply::ChangedElsewhere, S::ExpectUser)
             }
 
-            (S::Verifying | S::Denying | S::Changing | S::Commanding, _) => unasked(),
+            (S::Upgrading | S::Verifying | S::Denying | S::Changing | S::Commanding, _) => unasked(),
         };
     }
 
@@ -203,7 +228,7 @@ impl Session {
                 let (line, is_inline) = (CommandLine::new(line), self.is_inline);
                 turn.ask(Effect::Command { proof, line, is_inline }, S::Commanding)
             }
-            (state, command) => answer(state, command, turn),
+            (state, command) => answer(state, command, self.wire, turn),
         };
     }
 }
@@ -213,7 +238,7 @@ impl Session {
 /// Before the login, everything that is not about logging in gets the same refusal, so that a
 /// stranger does not learn which commands exist. A refused USER makes the session forget the name
 /// before it: the next PASS was meant for the refused one.
-fn answer(state: State, command: Result<Command, CommandFault>, turn: &mut Turn<'_>) -> State {
+fn answer(state: State, command: Result<Command, CommandFault>, wire: Wire, turn: &mut Turn<'_>) -> State {
     use {Command as C, CommandFault as F, State as S};
     match (state, command) {
         (_, Ok(C::Quit)) => turn.part(Reply::Goodbye, Closing::Prompt),
@@ -223,7 +248,7 @@ fn answer(state: State, command: Result<Command, CommandFault>, turn: &mut Turn<
         (S::ExpectNewPass { proof }, Ok(C::NewPass(secret))) => turn.ask(Effect::Change { proof, secret }, S::Changing),
         (
             state @ S::ExpectNewPass { .. },
-            Ok(C::User(_) | C::Pass(_) | C::Apop | C::Auth(..))
+            Ok(C::User(_) | C::Pass(_) | C::Apop | C::Auth(..) | C::Stls)
             | Err(
                 F::NameMissing
                 | F::NameTooLong
@@ -237,6 +262,13 @@ fn answer(state: State, command: Result<Command, CommandFault>, turn: &mut Turn<
         (state @ S::ExpectNewPass { .. }, Ok(C::Inline)) => turn.refuse(Reply::BadCommand(F::UnknownVerb), state),
         (state @ S::ExpectNewPass { .. }, Err(fault)) => turn.refuse(Reply::BadCommand(fault), state),
 
+        (state, Ok(C::Stls)) if wire == Wire::Tls => turn.refuse(Reply::TlsStarted, state),
+        (_, Ok(C::Stls)) if turn.rules.has_stls => S::Upgrading,
+        (state, Ok(C::Stls)) => turn.refuse(Reply::TlsNotOffered, state),
+
+        (_, Ok(C::User(_) | C::Pass(_) | C::Auth(..))) if wire == Wire::Exposed => {
+            turn.refuse(Reply::TlsNeeded, S::ExpectUser)
+        }
         (_, Ok(C::User(login))) => turn.say(Reply::SendPass, S::ExpectPass { login }),
         (
             _,
@@ -298,6 +330,12 @@ impl Turn<'_> {
         }
     }
 
+    fn start_tls(&mut self) -> State {
+        self.effects.push(Effect::Reply(Reply::TlsReady));
+        self.effects.push(Effect::StartTls);
+        State::ExpectUser
+    }
+
     fn hang_up(&mut self, reply: Reply) -> State {
         self.part(reply, Closing::Lingering)
     }
@@ -314,483 +352,4 @@ fn unasked() -> ! {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::model::{AccountName, NewPasswordRefusal};
-    use crate::proto::reply::tests::rules;
-    use crate::proto::{Denial, Timeout};
-
-    fn proof() -> Box<Authenticated> {
-        Box::new(Authenticated::attest(AccountName::parse("alice@example.com").unwrap(), 1, [0; 16]))
-    }
-
-    fn accepted() -> Event<'static> {
-        Event::Verified(Verdict::Accepted(proof()))
-    }
-
-    fn denied() -> Event<'static> {
-        Event::Verified(Verdict::Denied(Denial::UnknownAccount))
-    }
-
-    /// An effect in short, with the secrets that only a test may show.
-    fn show(effect: &Effect) -> String {
-        match effect {
-            Effect::Reply(reply) => format!("{reply:?}"),
-            Effect::Verify { login, secret } => format!("Verify {login} {}", secret.expose().escape_ascii()),
-            Effect::Change { proof, secret } => {
-                format!("Change {} {}", proof.account(), secret.expose().escape_ascii())
-            }
-            Effect::Command { proof, line, is_inline } => {
-                let inline = if *is_inline { " inline" } else { "" };
-                format!("Command {}{inline} {}", proof.account(), line.as_bytes().escape_ascii())
-            }
-            Effect::Send(bytes) => format!("Send {}", bytes.escape_ascii()),
-            Effect::Delay => "Delay".to_owned(),
-            Effect::Challenge(challenge) => format!("Challenge '{}'", challenge.escape_ascii()),
-            Effect::Close(closing) => format!("Close {closing:?}"),
-        }
-    }
-
-    /// A session with all it needs.
-    struct Play {
-        session: Session,
-        rules: Rules,
-    }
-
-    impl Play {
-        fn new(dialect: Dialect) -> Self {
-            Self { session: Session::new(), rules: rules(dialect) }
-        }
-
-        /// One that has logged in.
-        fn logged_in(dialect: Dialect) -> Self {
-            let mut play = Self::new(dialect);
-            play.lines(&["USER alice", "PASS old"]);
-            assert_eq!(play.tell(accepted()), "LoggedIn");
-            play
-        }
-
-        /// Also checks that what is answered at once is answered alike by `step`, and changes nothing.
-        fn tell(&mut self, event: Event<'_>) -> String {
-            let at_once = if let Event::Line(line) = &event { self.session.answer_at_once(line) } else { None };
-            let before = format!("{:?}", self.session);
-            let mut effects = Effects::new();
-            self.session.step(event, &self.rules, &mut effects);
-            if let Some(reply) = at_once {
-                assert!(matches!(&effects[..], [Effect::Reply(stepped)] if *stepped == reply), "{effects:?}");
-                assert_eq!(format!("{:?}", self.session), before);
-            }
-            effects.iter().map(show).collect::<Vec<_>>().join("; ")
-        }
-
-        fn line(&mut self, line: &str) -> String {
-            self.tell(Event::Line(line.as_bytes()))
-        }
-
-        fn lines(&mut self, lines: &[&str]) -> String {
-            lines.iter().fold(String::new(), |_, line| self.line(line))
-        }
-
-        /// Fails a login, up to and including the delay.
-        fn fail(&mut self) -> String {
-            assert_eq!(self.lines(&["USER alice", "PASS bad"]), "Verify alice bad");
-            assert_eq!(self.tell(denied()), "Delay");
-            assert_eq!(self.session.awaits(), Awaits::Delay);
-            self.tell(Event::DelayPassed)
-        }
-    }
-
-    /// What follows a refusal, by dialect.
-    const DIALECTS: [(Dialect, &str); 2] = [(Dialect::Communigate, ""), (Dialect::Poppassd, "; Close Lingering")];
-
-    #[test]
-    fn a_password_is_changed() {
-        for (dialect, _) in DIALECTS {
-            let mut play = Play::new(dialect);
-            assert_eq!(play.tell(Event::Opened), "Greeting");
-            assert_eq!(play.line("USER alice"), "SendPass");
-            assert_eq!(play.line("PASS  old "), "Verify alice  old ");
-            assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Answer, false));
-            assert_eq!(play.tell(accepted()), "LoggedIn");
-            assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Line, true));
-            assert_eq!(play.line("NEWPASS  new "), "Change alice@example.com  new ");
-            assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Answer, true));
-            assert_eq!(play.tell(Event::Changed(ChangeOutcome::Changed(proof()))), "PasswordChanged");
-            assert_eq!(play.line("NEWPASS newer"), "Change alice@example.com newer");
-            assert_eq!(play.tell(Event::Changed(ChangeOutcome::Changed(proof()))), "PasswordChanged");
-            assert_eq!(play.line("QUIT"), "Goodbye; Close Prompt");
-            assert_eq!(play.session.awaits(), Awaits::Nothing);
-        }
-    }
-
-    #[test]
-    fn a_line_that_changes_nothing_is_answered_at_once_where_a_line_is_awaited() {
-        for (dialect, _) in DIALECTS {
-            let mut play = Play::new(dialect);
-            for line in ["NOOP", "noop", "Noop x"] {
-                assert_eq!(play.session.answer_at_once(line.as_bytes()), Some(Reply::Done), "{line}");
-                assert_eq!(play.line(line), "Done");
-            }
-            for line in ["NOOPS", "HELP", "QUIT", "PASS old", ""] {
-                assert_eq!(play.session.answer_at_once(line.as_bytes()), None, "{line}");
-            }
-            play.lines(&["USER alice", "PASS old"]);
-            assert_eq!(play.session.answer_at_once(b"NOOP"), None, "an answer is awaited");
-        }
-    }
-
-    #[test]
-    fn a_refused_login_is_delayed_and_may_be_repeated_in_one_dialect() {
-        for (dialect, then) in DIALECTS {
-            assert_eq!(Play::new(dialect).fail(), format!("Denied{then}"));
-        }
-        let mut play = Play::new(Dialect::Communigate);
-        play.fail();
-        assert_eq!(play.line("PASS bad"), "UserFirst");
-        assert_eq!(play.fail(), "Denied");
-        assert_eq!(play.fail(), "Denied; Close Lingering", "failures_max is 3");
-        assert_eq!(play.session.awaits(), Awaits::Nothing);
-    }
-
-    #[test]
-    fn every_denial_looks_the_same() {
-        let account = || AccountName::parse("alice@example.com").unwrap();
-        for denial in [Denial::UnknownAccount, Denial::WrongPassword(account()), Denial::Disabled(account())] {
-            let mut play = Play::new(Dialect::Communigate);
-            play.lines(&["USER alice", "PASS bad"]);
-            assert_eq!(play.tell(Event::Verified(Verdict::Denied(denial))), "Delay");
-            assert_eq!(play.tell(Event::DelayPassed), "Denied");
-        }
-    }
-
-    #[test]
-    fn a_login_that_could_not_be_checked_is_no_failure_of_the_client() {
-        for (dialect, then) in DIALECTS {
-            for (verdict, reply) in
-                [(Verdict::Busy { retry_after_s: 7 }, "LoginBusy { retry_after_s: 7 }"), (Verdict::Fault, "LoginFault")]
-            {
-                let mut play = Play::new(dialect);
-                play.lines(&["USER alice", "PASS old"]);
-                assert_eq!(play.tell(Event::Verified(verdict)), format!("{reply}{then}"));
-                assert_eq!(play.session.failures, 0);
-            }
-        }
-    }
-
-    #[test]
-    fn a_change_that_did_not_happen_leaves_the_login_as_it_was() {
-        let too_short = || NewPasswordRefusal::TooShort { bytes_min: 8 };
-        let refused = "NewPasswordRefused(TooShort { bytes_min: 8 })";
-        for (dialect, then) in DIALECTS {
-            for (outcome, reply) in [
-                (ChangeOutcome::Refused(proof(), too_short()), refused),
-                (ChangeOutcome::Busy { proof: proof(), retry_after_s: 7 }, "ChangeBusy { retry_after_s: 7 }"),
-                (ChangeOutcome::Fault(proof()), "ChangeFault"),
-            ] {
-                let mut play = Play::logged_in(dialect);
-                play.line("NEWPASS new");
-                assert_eq!(play.tell(Event::Changed(outcome)), format!("{reply}{then}"));
-                assert_eq!(play.session.is_authenticated(), then.is_empty());
-            }
-        }
-    }
-
-    #[test]
-    fn a_conflict_asks_for_another_login() {
-        for (dialect, then) in DIALECTS {
-            let mut play = Play::logged_in(dialect);
-            play.line("NEWPASS new");
-            assert_eq!(play.tell(Event::Changed(ChangeOutcome::Conflict)), format!("ChangedElsewhere{then}"));
-            assert!(!play.session.is_authenticated());
-            let after = if then.is_empty() { "UserFirst" } else { "" };
-            assert_eq!(play.line("PASS new"), after, "the name is forgotten with the proof");
-        }
-    }
-
-    #[test]
-    fn an_unknown_outcome_is_never_a_success_and_ends_the_session() {
-        for (dialect, _) in DIALECTS {
-            let mut play = Play::logged_in(dialect);
-            play.line("NEWPASS new");
-            assert_eq!(play.tell(Event::Changed(ChangeOutcome::Unknown)), "ChangeUnknown; Close Lingering");
-        }
-    }
-
-    #[test]
-    fn commands_out_of_order_are_refused() {
-        for (dialect, then) in DIALECTS {
-            for (lines, reply) in [
-                (&["PASS old"][..], "UserFirst"),
-                (&["NEWPASS new"], "LoginFirst"),
-                (&["NEWPASS"], "LoginFirst"),
-                (&["NEWPASS \0"], "LoginFirst"),
-                (&["LISTDOMAINS"], "LoginFirst"),
-                (&["USER alice", "NEWPASS new"], "LoginFirst"),
-                (&["USER alice", ""], "LoginFirst"),
-                (&["APOP alice 0123"], "ApopNotEnabled"),
-                (&["USER alice", "APOP alice 0123"], "ApopNotEnabled"),
-                (&["USER"], "BadCommand(NameMissing)"),
-                (&["USER alice", "PASS "], "BadCommand(PasswordMissing)"),
-            ] {
-                assert_eq!(Play::new(dialect).lines(lines), format!("{reply}{then}"), "{lines:?}");
-            }
-            for (line, reply) in [
-                ("USER bob", "AlreadyLoggedIn"),
-                ("USER", "AlreadyLoggedIn"),
-                ("PASS old", "AlreadyLoggedIn"),
-                ("PASS", "AlreadyLoggedIn"),
-                ("APOP alice 0123", "AlreadyLoggedIn"),
-                ("NEWPASS ", "BadCommand(NewPasswordMissing)"),
-                ("NEWPASS a\rb", "BadCommand(NewPasswordControl)"),
-            ] {
-                assert_eq!(Play::logged_in(dialect).line(line), format!("{reply}{then}"), "{line:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_refusal_leaves_the_state_in_the_communigate_dialect() {
-        let mut play = Play::new(Dialect::Communigate);
-        let refused = ["USER alice", "PASS", "NEWPASS new", "APOP x y", "WHAT"];
-        play.lines(&refused);
-        assert_eq!(play.line("PASS old"), "Verify alice old");
-        let mut play = Play::logged_in(Dialect::Communigate);
-        play.lines(&["USER bob", "PASS", "NEWPASS"]);
-        assert_eq!(play.line("NEWPASS new"), "Change alice@example.com new");
-    }
-
-    #[test]
-    fn an_exchange_takes_every_line_for_a_response() {
-        for (dialect, then) in DIALECTS {
-            let mut play = Play::new(dialect);
-            assert_eq!(play.line("AUTH LOGIN"), "Challenge 'Username:'");
-            assert!(play.session.answer_at_once(b"NOOP").is_none(), "it may be a name");
-            assert_eq!(play.line("dGlt"), "Challenge 'Password:'");
-            assert_eq!(play.line("QUIT"), r"Verify tim AB\x13");
-            assert_eq!(play.tell(accepted()), "LoggedIn");
-            let already = format!("AlreadyLoggedIn{then}");
-            assert_eq!(play.line("AUTH PLAIN"), already);
-
-            for (lines, fault) in [
-                (&["AUTH PLAIN", "*"][..], "Cancelled"),
-                (&["AUTH PLAIN", "NOOP!"], "NotBase64"),
-                (&["AUTH plain dGlt"], "Malformed"),
-            ] {
-                let mut play = Play::new(dialect);
-                play.line("USER alice");
-                assert_eq!(play.lines(lines), format!("BadCommand(BadResponse({fault})){then}"));
-                let after = if then.is_empty() { "UserFirst" } else { "" };
-                assert_eq!(play.line("PASS old"), after, "the name was given up for the exchange");
-            }
-        }
-    }
-
-    #[test]
-    fn the_last_user_counts() {
-        let mut play = Play::new(Dialect::Communigate);
-        assert_eq!(play.lines(&["USER alice", "USER bob", "PASS old"]), "Verify bob old");
-        let mut play = Play::new(Dialect::Communigate);
-        assert_eq!(play.lines(&["USER alice", "USER ", "PASS old"]), "UserFirst", "alice was not meant");
-    }
-
-    #[test]
-    fn noop_help_and_quit_are_answered_in_every_state_that_reads() {
-        for (dialect, _) in DIALECTS {
-            let asked_for_pass = || {
-                let mut play = Play::new(dialect);
-                play.line("USER alice");
-                play
-            };
-            for mut play in [Play::new(dialect), asked_for_pass(), Play::logged_in(dialect)] {
-                let state = format!("{:?}", play.session);
-                assert_eq!(play.line("NOOP"), "Done");
-                if dialect == Dialect::Poppassd || !play.session.is_authenticated() {
-                    assert_eq!(play.line("help "), "Help");
-                }
-                assert_eq!(format!("{:?}", play.session), state);
-                assert_eq!(play.line("quit"), "Goodbye; Close Prompt");
-            }
-        }
-    }
-
-    #[test]
-    fn the_ends_that_nobody_asked_for_are_told_in_one_line() {
-        for (dialect, _) in DIALECTS {
-            for mut play in [Play::new(dialect), Play::logged_in(dialect)] {
-                assert_eq!(play.tell(Event::LineTooLong), "LineTooLong; Close Lingering");
-            }
-            for limit in [Timeout::Idle, Timeout::Login, Timeout::Line] {
-                let mut play = Play::new(dialect);
-                assert_eq!(play.tell(Event::TimedOut(limit)), format!("TimedOut({limit:?}); Close Lingering"));
-            }
-            let mut play = Play::logged_in(dialect);
-            assert_eq!(play.tell(Event::ShuttingDown), "ShuttingDown; Close Lingering");
-            assert_eq!(play.line("NOOP") + &play.tell(Event::Opened) + &play.tell(denied()), "", "it is over");
-        }
-    }
-
-    #[test]
-    fn work_once_asked_for_is_answered_with_its_outcome() {
-        let mut play = Play::logged_in(Dialect::Communigate);
-        play.line("NEWPASS new");
-        assert_eq!(play.tell(Event::TimedOut(Timeout::Idle)) + &play.tell(Event::ShuttingDown), "");
-        assert_eq!(play.tell(Event::Changed(ChangeOutcome::Changed(proof()))), "PasswordChanged");
-    }
-
-    fn answered(answer: &str) -> Event<'static> {
-        Event::Executed(CommandOutcome::Answered { proof: proof(), answer: answer.into() })
-    }
-
-    #[test]
-    fn other_lines_are_commands_after_the_login_in_one_dialect() {
-        for line in ["LISTDOMAINS", "help", "", " x {y}", "\u{1}"] {
-            let mut play = Play::logged_in(Dialect::Communigate);
-            let asked = format!("Command alice@example.com {}", line.as_bytes().escape_ascii());
-            assert_eq!(play.line(line), asked);
-            assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Answer, true));
-            assert_eq!(play.tell(Event::TimedOut(Timeout::Idle)) + &play.tell(Event::ShuttingDown), "");
-            assert_eq!(play.tell(answered("200 OK\r\n")), r"Send 200 OK\r\n");
-            assert_eq!(play.line("NEWPASS new"), "Change alice@example.com new");
-        }
-        assert_eq!(Play::logged_in(Dialect::Poppassd).line("LISTDOMAINS"), "BadCommand(UnknownVerb); Close Lingering");
-    }
-
-    #[test]
-    fn inline_stays_for_the_session_and_is_unknown_in_the_other_dialect() {
-        let mut play = Play::new(Dialect::Communigate);
-        assert_eq!(play.line("INLINE"), "Done");
-        play.lines(&["USER alice", "PASS old"]);
-        play.tell(accepted());
-        assert_eq!(play.line("LISTDOMAINS"), "Command alice@example.com inline LISTDOMAINS");
-        play.tell(answered("201 ()\r\n"));
-        assert_eq!(play.line("inline"), "Done");
-        assert_eq!(Play::new(Dialect::Poppassd).line("INLINE"), "LoginFirst; Close Lingering");
-        assert_eq!(Play::logged_in(Dialect::Poppassd).line("INLINE"), "BadCommand(UnknownVerb); Close Lingering");
-    }
-
-    #[test]
-    fn a_login_that_became_void_ends_with_a_command() {
-        let mut play = Play::logged_in(Dialect::Communigate);
-        play.line("LISTDOMAINS");
-        assert_eq!(play.tell(Event::Executed(CommandOutcome::Expired)), "ChangedElsewhere");
-        assert!(!play.session.is_authenticated());
-        assert_eq!(play.line("LISTDOMAINS"), "LoginFirst");
-    }
-
-    #[test]
-    #[should_panic(expected = "did not await")]
-    fn an_answer_nobody_asked_for_is_a_bug() {
-        Play::new(Dialect::Communigate).tell(accepted());
-    }
-
-    #[test]
-    fn a_session_is_small() {
-        assert!(size_of::<Session>() <= 40, "{}", size_of::<Session>());
-        assert!(size_of::<Effect>() <= 48, "{}", size_of::<Effect>());
-    }
-
-    #[test]
-    fn debug_output_has_no_secret() {
-        let secret = b"PASS hunter2";
-        assert_eq!(format!("{:?}", Event::Line(secret)), "Line(12 bytes)");
-        let (mut session, mut effects) = (Session::new(), Effects::new());
-        for line in [b"USER alice", &secret[..]] {
-            session.step(Event::Line(line), &rules(Dialect::Communigate), &mut effects);
-        }
-        session.step(accepted(), &rules(Dialect::Communigate), &mut effects);
-        session.step(Event::Line(b"NEWPASS hunter2"), &rules(Dialect::Communigate), &mut effects);
-        let shown = format!("{effects:?} {session:?}");
-        assert!(shown.contains("Change") && !shown.contains("hunter2"), "{shown}");
-    }
-
-    /// A line: now and then a sensible one.
-    fn line() -> impl Strategy<Value = Vec<u8>> {
-        let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|INLINE|ECHO x|APOP a b|AUTH LOGIN|AUTH PLAIN AHRpbQBzZWNyZXQ=|dGlt|USER|PASS|NEWPASS|newpass \r|WHAT)";
-        prop_oneof![12 => sensible.prop_map(String::into_bytes), 1 => Just(b"QUIT".to_vec()), 3 => any::<Vec<u8>>()]
-    }
-
-    fn verdict(pick: u8) -> Verdict {
-        match pick % 5 {
-            0 => Verdict::Denied(Denial::UnknownAccount),
-            1 => Verdict::Busy { retry_after_s: 1 },
-            2 => Verdict::Fault,
-            _ => Verdict::Accepted(proof()),
-        }
-    }
-
-    fn outcome(pick: u8) -> ChangeOutcome {
-        match pick % 8 {
-            0 => ChangeOutcome::Unknown,
-            1 => ChangeOutcome::Conflict,
-            2 => ChangeOutcome::Busy { proof: proof(), retry_after_s: 1 },
-            3 => ChangeOutcome::Fault(proof()),
-            4 => ChangeOutcome::Refused(proof(), NewPasswordRefusal::SameAsOld),
-            _ => ChangeOutcome::Changed(proof()),
-        }
-    }
-
-    fn executed(pick: u8) -> CommandOutcome {
-        match pick % 4 {
-            0 => CommandOutcome::Expired,
-            _ => CommandOutcome::Answered { proof: proof(), answer: b"200 OK\r\n".to_vec() },
-        }
-    }
-
-    /// An event that may be delivered now, chosen by `pick`.
-    fn choose<'a>(session: &Session, pick: u8, line: &'a [u8]) -> Event<'a> {
-        match (session.awaits(), pick) {
-            (_, 250) => Event::TimedOut(Timeout::Idle),
-            (_, 251) => Event::ShuttingDown,
-            (Awaits::Line, 252) => Event::LineTooLong,
-            (Awaits::Line, _) => Event::Line(line),
-            (Awaits::Answer, _) if matches!(session.state, State::Commanding) => Event::Executed(executed(pick)),
-            (Awaits::Answer, _) if session.is_authenticated() => Event::Changed(outcome(pick)),
-            (Awaits::Answer | Awaits::Nothing, _) => Event::Verified(verdict(pick)),
-            (Awaits::Delay, _) => Event::DelayPassed,
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_order_of_events_changes_a_password_unproven_or_breaks_a_bound(
-            is_poppassd: bool,
-            turns in vec((any::<u8>(), line()), 0..60),
-        ) {
-            let mut play = Play::new(if is_poppassd { Dialect::Poppassd } else { Dialect::Communigate });
-            let mut is_proven = false;
-            for (pick, line) in turns {
-                let was = play.session.awaits();
-                let event = choose(&play.session, pick, &line);
-                let is_change_confirmed = matches!(event, Event::Changed(ChangeOutcome::Changed(_)));
-                is_proven |= matches!(event, Event::Verified(Verdict::Accepted(_)));
-                is_proven &= !matches!(
-                    event,
-                    Event::Changed(ChangeOutcome::Conflict | ChangeOutcome::Unknown)
-                        | Event::Executed(CommandOutcome::Expired)
-                );
-                let mut effects = Effects::new();
-                play.session.step(event, &play.rules, &mut effects);
-
-                prop_assert!(effects.len() <= 2);
-                prop_assert!(was != Awaits::Nothing || effects.is_empty(), "it was over");
-                for (index, effect) in effects.iter().enumerate() {
-                    match effect {
-                        Effect::Change { .. } | Effect::Command { .. } => prop_assert!(is_proven, "no proof"),
-                        Effect::Send(_) => prop_assert!(is_proven && effects.len() == 1),
-                        Effect::Reply(reply) => {
-                            prop_assert_eq!(*reply == Reply::PasswordChanged, is_change_confirmed);
-                        }
-                        Effect::Verify { .. } | Effect::Challenge(_) | Effect::Delay => prop_assert_eq!(effects.len(), 1),
-                        Effect::Close(_) => {
-                            prop_assert_eq!((index, play.session.awaits()), (1, Awaits::Nothing));
-                        }
-                    }
-                }
-                prop_assert!(was != Awaits::Line || !effects.is_empty(), "every line is answered");
-            }
-        }
-    }
-}
+mod tests;

@@ -248,7 +248,9 @@ mod tests {
                 Some((String::from_utf8(answer).unwrap().trim_end().to_owned(), proof))
             }
             Answer::Executed(CommandOutcome::Expired) => None,
-            answer @ (Answer::Verified(_) | Answer::Changed(_)) => panic!("{answer:?} to a command"),
+            answer @ (Answer::Verified(_) | Answer::Changed(_) | Answer::Handshaken(_)) => {
+                panic!("{answer:?} to a command")
+            }
         }
     }
 

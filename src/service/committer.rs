@@ -264,7 +264,7 @@ mod tests {
         Committer { store, accounts, counters: Arc::default(), changes: receiver, reader }.run();
         let outcome = |(_, answer)| match answer {
             Answer::Changed(outcome) => outcome,
-            Answer::Verified(_) | Answer::Executed(_) => panic!("{answer:?} to a change"),
+            Answer::Verified(_) | Answer::Executed(_) | Answer::Handshaken(_) => panic!("{answer:?} to a change"),
         };
         world.answers(count).into_iter().map(outcome).collect()
     }

@@ -49,6 +49,8 @@ pub enum Count {
     NotAllowed,
     /// Commands answered, refused ones included.
     Commands,
+    /// Steps of TLS handshakes made apart, because their keys take long to sign with.
+    SlowHandshakes,
     /// Changes that met another change of the same password.
     Conflict,
     /// Requests refused at once because of the work before them.
@@ -72,7 +74,7 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order they are printed.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Waiting,
         Self::JobUs,
         Self::Begun,
@@ -91,6 +93,7 @@ impl Count {
         Self::TooSimple,
         Self::NotAllowed,
         Self::Commands,
+        Self::SlowHandshakes,
         Self::Conflict,
         Self::Busy,
         Self::Displaced,
@@ -124,6 +127,7 @@ impl Count {
             Self::TooSimple => "too_simple",
             Self::NotAllowed => "not_allowed",
             Self::Commands => "commands",
+            Self::SlowHandshakes => "slow_handshakes",
             Self::Conflict => "conflict",
             Self::Displaced => "displaced",
             Self::Busy => "busy",
@@ -144,6 +148,7 @@ impl Count {
             Answer::Verified(Verdict::Denied(Denial::WrongPassword(_))) => Self::WrongPassword,
             Answer::Verified(Verdict::Denied(Denial::Disabled(_))) => Self::Disabled,
             Answer::Executed(_) => Self::Commands,
+            Answer::Handshaken(_) => Self::SlowHandshakes,
             Answer::Changed(ChangeOutcome::Changed(_)) => Self::Changed,
             Answer::Changed(ChangeOutcome::Refused(_, refusal)) => match refusal {
                 NewPasswordRefusal::TooShort { .. } => Self::TooShort,
@@ -237,7 +242,7 @@ mod tests {
         let line = counters.snapshot().to_string();
         let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
         assert_eq!(names.len(), Count::ALL.len());
-        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=27"), "{line}");
+        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=28"), "{line}");
         assert!(!line.contains('\n'));
     }
 

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Commands are run by threads of their own (`commands.rs`), which hand what must be hashed to the
-//! queue and what must be written to the committer.
+//! queue and what must be written to the committer. So are the steps of TLS handshakes that sign
+//! with an RSA key (`handshakes.rs`).
 //!
 //! A change is answered [`ChangeOutcome::Changed`] in one place, by the committer, after the store
 //! has reported it durable.
@@ -28,6 +29,7 @@ mod admission;
 mod commands;
 mod committer;
 mod counters;
+mod handshakes;
 mod mailbox;
 mod origin;
 mod pool;
@@ -53,12 +55,14 @@ use crate::directory::Directory;
 use crate::model::{Argon2idCost, Authenticated, Clock, DomainName, LoginName, Secret};
 use crate::proto::{ChangeOutcome, CommandLine, CommandOutcome, Verdict};
 use crate::store::Store;
+use crate::tls;
 
 use self::accounts::Accounts;
 use self::admission::Bounds;
 use self::commands::{Clerks, Reader, Routes};
 use self::committer::{CHANGES_WAITING_MAX, Committer};
 use self::counters::Counters;
+use self::handshakes::Handshakes;
 use self::origin::Origins;
 use self::pool::{Worker, seconds_since_1970};
 use self::queue::{Job, Queue};
@@ -115,6 +119,8 @@ pub enum Answer {
     Changed(ChangeOutcome),
     /// Of [`Request::Command`].
     Executed(CommandOutcome),
+    /// Of [`Service::shake_hands`].
+    Handshaken(tls::Step),
 }
 
 /// Where an answer goes: the session's place in its shard, opaque to the service. Every request is
@@ -172,6 +178,7 @@ struct Inner {
     recognizer: Recognizer,
     password_bytes_min: Arc<AtomicUsize>,
     clerks: Clerks,
+    handshakes: Handshakes,
     /// Workers first, then the committer: the order in which they end.
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -227,9 +234,11 @@ impl Service {
             Count::ALL.map(|count| (count.as_str(), snapshot.of(count))).into()
         });
         let clerks = Clerks::start(&routes, &queue, settings.queue_length_max);
+        let handshakes = Handshakes::start(&counters);
         let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader };
         threads.push(spawn("commit", || committer.run()));
-        let inner = Inner { queue, counters, recognizer, password_bytes_min, clerks, threads: Mutex::new(threads) };
+        let inner =
+            Inner { queue, counters, recognizer, password_bytes_min, clerks, handshakes, threads: Mutex::new(threads) };
         Self { inner: Arc::new(inner) }
     }
 
@@ -247,6 +256,13 @@ impl Service {
         };
         self.inner.counters.answered(&answer);
         Some(answer)
+    }
+
+    /// Makes a slow step of a handshake on another thread. Returns it, not made, when too many
+    /// wait.
+    #[must_use]
+    pub fn shake_hands(&self, step: tls::Step, ticket: &Ticket) -> Option<tls::Step> {
+        self.inner.handshakes.offer(step, ticket)
     }
 
     /// Refuses what no worker need see.
@@ -279,6 +295,7 @@ impl Service {
     /// another handle is answered with "busy".
     pub fn stop(self) {
         self.inner.clerks.stop();
+        self.inner.handshakes.stop();
         self.inner.queue.close();
         for thread in lock(&self.inner.threads).drain(..) {
             assert!(thread.join().is_ok(), "a thread of the service has panicked");

@@ -19,7 +19,9 @@ fn change(proof: Box<Authenticated>, password: &str) -> Request {
 fn changed(world: &World, service: &Service, proof: Box<Authenticated>, password: &str) -> ChangeOutcome {
     match world.ask(service, change(proof, password)) {
         Answer::Changed(outcome) => outcome,
-        answer @ (Answer::Verified(_) | Answer::Executed(_)) => panic!("{answer:?} to a change"),
+        answer @ (Answer::Verified(_) | Answer::Executed(_) | Answer::Handshaken(_)) => {
+            panic!("{answer:?} to a change")
+        }
     }
 }
 
@@ -36,6 +38,7 @@ fn kind(answer: &Answer) -> &'static str {
         Answer::Changed(ChangeOutcome::Unknown) => "unknown",
         Answer::Executed(CommandOutcome::Answered { .. }) => "answered",
         Answer::Executed(CommandOutcome::Expired) => "expired",
+        Answer::Handshaken(_) => "handshaken",
     }
 }
 

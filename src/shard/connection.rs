@@ -1,3 +1,5 @@
+mod secure;
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -5,6 +7,7 @@ use std::time::Duration;
 use rustix::net::{Shutdown, shutdown};
 use tracing::event;
 
+use self::secure::Tls;
 use super::desk::Desk;
 use super::dialogue::Dialogue;
 use crate::config::Live;
@@ -28,7 +31,11 @@ const LONG_REMAINDER_BYTES: usize = COMMAND_LINE_BYTES_MAX + 2;
 
 /// Input kept at the very most. One receive that serves many messages may have filled all the
 /// ring's buffers before it is cancelled; a session to which that happens gets no second one.
-const REMAINDER_BYTES_MAX: usize = LONG_REMAINDER_BYTES + RECEIVE_BUFFERS as usize * Incoming::BUFFER_BYTES;
+const REMAINDER_BYTES_MAX: usize =
+    LONG_REMAINDER_BYTES + RECEIVE_BUFFERS as usize * Incoming::BUFFER_BYTES + TLS_RECORD_BYTES_MAX;
+
+/// Bytes of one record of TLS (RFC 8449, section 4): the beginning of one may lie apart.
+const TLS_RECORD_BYTES_MAX: usize = (16 << 10) + 512;
 
 /// Bytes that the desk's buffer for replies keeps at the most.
 const DESK_BYTES_MAX: usize = 64 << 10;
@@ -46,6 +53,12 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// TLS has begun and no word can be said yet.
+    Handshaking {
+        until: Tick,
+        /// Whether the dialogue has still to begin.
+        is_to_be_greeted: bool,
+    },
     /// The dialogue goes on.
     Open,
     /// The dialogue is over; its last replies are being sent.
@@ -98,6 +111,7 @@ enum Cause {
     Delay,
     Stall,
     Linger,
+    Handshake,
 }
 
 /// One connection: a dialogue, the bytes on their way in and out, and how far it has come.
@@ -111,6 +125,7 @@ pub(super) struct Connection {
     channel: Option<Channel>,
     phase: Phase,
     dialogue: Dialogue,
+    tls: Tls,
     inbox: Inbox,
     receiving: Receiving,
     pending: Option<Pending>,
@@ -156,6 +171,7 @@ impl Connection {
             channel: Some(channel),
             phase: Phase::Open,
             dialogue,
+            tls: Tls::Off,
             inbox: Inbox::default(),
             receiving: Receiving::Nothing,
             pending: None,
@@ -185,7 +201,7 @@ impl Connection {
 
     /// Whether the slot can be used again.
     pub(super) fn is_over(&self) -> bool {
-        self.phase == Phase::Closed && !self.dialogue.is_owed()
+        self.phase == Phase::Closed && !self.dialogue.is_owed() && !matches!(self.tls, Tls::Away)
     }
 
     /// Whether the connection itself is closed.
@@ -204,14 +220,31 @@ impl Connection {
         self.take_in(&[], desk)
     }
 
+    /// The server is stopping: a session that awaits a line hears of it.
+    pub(super) fn part(&mut self, desk: &mut Desk) -> After {
+        if let Phase::Handshaking { .. } = self.phase {
+            self.hang_up();
+        }
+        self.take_in(&[], desk)
+    }
+
     /// Greets.
     pub(super) fn open(&mut self, desk: &mut Desk) {
         self.dialogue.step(self.key, Event::Opened, desk);
     }
 
-    /// Takes in received bytes, which are parsed where they lie, and obeys as many lines as the
+    /// Takes in what was received.
+    #[inline]
+    pub(super) fn receive_bytes(&mut self, bytes: &[u8], desk: &mut Desk) -> After {
+        match self.tls {
+            Tls::Off => self.take_in(bytes, desk),
+            Tls::On(_) | Tls::Away => self.open_sealed(bytes, desk),
+        }
+    }
+
+    /// Takes in bytes in clear, which are parsed where they lie, and obeys as many lines as the
     /// session's share of the turn allows; the rest is kept.
-    pub(super) fn take_in(&mut self, mut chunk: &[u8], desk: &mut Desk) -> After {
+    fn take_in(&mut self, mut chunk: &[u8], desk: &mut Desk) -> After {
         if !chunk.is_empty() {
             self.active = desk.now;
         }
@@ -220,6 +253,13 @@ impl Connection {
                 return After::Rest;
             }
             let has_share = self.has_share(desk.turn);
+            if self.dialogue.awaits() == Awaits::Quiet {
+                if chunk.is_empty() && self.inbox.is_empty() {
+                    break After::Rest;
+                }
+                self.dialogue.step(self.key, Event::Stray, desk);
+                continue;
+            }
             if self.dialogue.awaits() != Awaits::Line || !has_share || self.room(desk) < ROOM_FOR_A_LINE {
                 if !self.inbox.keep(chunk, REMAINDER_BYTES_MAX) {
                     self.hang_up();
@@ -280,12 +320,19 @@ impl Connection {
                 After::Rest
             }
             Phase::Open => self.take_in(&[], desk),
+            Phase::Handshaking { .. } => {
+                self.hang_up();
+                After::Rest
+            }
             Phase::Finishing(_) | Phase::Ending | Phase::Closing | Phase::Closed => After::Rest,
         }
     }
 
     /// The service has answered.
     pub(super) fn answer(&mut self, answer: Answer, desk: &mut Desk) -> After {
+        if let Answer::Handshaken(step) = answer {
+            return self.take_back(step, desk);
+        }
         if self.phase != Phase::Open {
             self.dialogue.answer_nobody(self.key, answer, desk);
             return After::Rest;
@@ -362,12 +409,15 @@ impl Connection {
     /// Queues what the connection's state calls for: replies, the next receive, the next step
     /// towards closing. Called after every event.
     pub(super) fn settle(&mut self, ring: &mut Ring, desk: &mut Desk) {
+        self.fall_silent(ring, desk);
+        self.seal(desk);
         self.collect_replies(ring, desk);
+        self.start_tls(desk);
         if let (Phase::Open, Some(closing)) = (self.phase, self.dialogue.closing) {
             self.phase = Phase::Finishing(closing);
         }
         match self.phase {
-            Phase::Open => self.send(ring, desk.now),
+            Phase::Open | Phase::Handshaking { .. } => self.send(ring, desk.now),
             Phase::Finishing(closing) => self.finish(closing, ring, desk.now),
             Phase::Ending => self.end(ring),
             Phase::Lingering { .. } | Phase::Closing | Phase::Closed => {}
@@ -501,8 +551,9 @@ impl Connection {
                 let kept = self.inbox.kept_bytes();
                 let is_long_line = kept >= REMAINDER_BYTES && self.inbox.holds_partial_line();
                 let bytes_max = if is_long_line { LONG_REMAINDER_BYTES } else { REMAINDER_BYTES };
-                !self.is_input_ended && kept < bytes_max
+                !self.is_input_ended && kept < bytes_max && self.dialogue.awaits() != Awaits::Quiet
             }
+            Phase::Handshaking { .. } => !self.is_input_ended && !matches!(self.tls, Tls::Away),
             Phase::Lingering { .. } => !self.is_input_ended,
             Phase::Finishing(_) | Phase::Ending | Phase::Closing | Phase::Closed => false,
         };
@@ -535,6 +586,7 @@ impl Connection {
         };
         let other = match (self.phase, self.dialogue.awaits()) {
             (Phase::Lingering { until }, _) => (until, Cause::Linger),
+            (Phase::Handshaking { until, .. }, _) => (until, Cause::Handshake),
             (Phase::Open, Awaits::Delay) => (self.dialogue.delayed_until, Cause::Delay),
             (Phase::Open, Awaits::Line) => self.line_deadline(live),
             _ => (Tick::NEVER, Cause::Stall),
@@ -583,7 +635,7 @@ impl Connection {
                 self.dialogue.step(self.key, Event::TimedOut(limit), desk);
                 After::Rest
             }
-            Cause::Stall | Cause::Linger => {
+            Cause::Stall | Cause::Linger | Cause::Handshake => {
                 self.hang_up();
                 After::Rest
             }

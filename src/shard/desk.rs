@@ -1,11 +1,13 @@
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::config::{Listener, Live};
+use crate::config::{Cleartext, Listener, Live};
 use crate::control::{Control, End};
 use crate::model::{DomainName, Tick};
-use crate::proto::{Effects, Rules, greeting};
+use crate::proto::{Effects, Rules, Wire, greeting};
 use crate::service::{Mailbox, Service};
+use crate::tls::Endpoint;
 
 /// What the shard lends each of its connections while they move: settings, the service, and
 /// buffers that would otherwise be allocated each time.
@@ -28,6 +30,10 @@ pub(super) struct Desk {
     pub effects: Effects,
     /// The replies of the connection being moved; empty between two of them.
     pub replies: Vec<u8>,
+    /// What was received under TLS, opened; overwritten and emptied between two uses.
+    pub clear: Vec<u8>,
+    /// What is to be sent under TLS, sealed; empty between two uses.
+    pub sealed: Vec<u8>,
 }
 
 impl fmt::Debug for Desk {
@@ -43,15 +49,42 @@ pub(super) struct House {
     pub rules: Rules,
     /// Completes bare login names; `None`: the main domain.
     pub domain: Option<Arc<DomainName>>,
+    /// TLS, if the listener offers it.
+    pub endpoint: Option<Arc<Endpoint>>,
+    /// Whether sessions begin with a handshake.
+    pub begins_with_tls: bool,
+    cleartext: Cleartext,
 }
 
 impl House {
-    pub(super) fn new(listener: &Listener, main_domain: &DomainName, live: &Live) -> Self {
+    pub(super) fn new(
+        listener: &Listener,
+        main_domain: &DomainName,
+        live: &Live,
+        endpoint: Option<Arc<Endpoint>>,
+    ) -> Self {
         let version = (!listener.hide_version).then_some(env!("CARGO_PKG_VERSION"));
         let host = listener.domain.as_ref().unwrap_or(main_domain);
         let greeting = greeting(listener.dialect, host, version).into();
-        let rules = Rules { dialect: listener.dialect, greeting, failures_max: live.failures_max };
-        Self { rules, domain: listener.domain.clone().map(Arc::new) }
+        let has_stls = endpoint.is_some() && !listener.tls;
+        let rules = Rules { dialect: listener.dialect, greeting, has_stls, failures_max: live.failures_max };
+        Self {
+            rules,
+            domain: listener.domain.clone().map(Arc::new),
+            endpoint,
+            begins_with_tls: listener.tls,
+            cleartext: listener.cleartext,
+        }
+    }
+
+    /// How the bytes of a session with `peer` travel, at first.
+    pub(super) fn wire(&self, peer: IpAddr) -> Wire {
+        match self.cleartext {
+            _ if self.begins_with_tls => Wire::Tls,
+            Cleartext::Always => Wire::Clear,
+            Cleartext::Loopback if peer.to_canonical().is_loopback() => Wire::Clear,
+            Cleartext::Loopback | Cleartext::Never => Wire::Exposed,
+        }
     }
 }
 

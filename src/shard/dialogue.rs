@@ -11,8 +11,8 @@ use crate::control::Login;
 use crate::model::limits::{COMMAND_LINE_BYTES_MAX, LINE_BYTES_MAX};
 use crate::model::{AccountName, Dialect, Tick};
 use crate::proto::{
-    Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, Reply, Session, Verdict, redacted,
-    sasl,
+    Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, Reply, Session, Verdict, Wire,
+    redacted, sasl,
 };
 use crate::ring::Key;
 use crate::service::{Answer, Request, Ticket};
@@ -40,14 +40,16 @@ pub(super) struct Dialogue {
     owed: Option<Arc<AtomicBool>>,
     /// When the reply that is held back may go.
     pub delayed_until: Tick,
+    /// Whether STLS has been answered, and TLS is to begin.
+    pub starts_tls: bool,
     /// How to close, once the session has asked for it.
     pub closing: Option<Closing>,
 }
 
 impl Dialogue {
-    pub(super) fn new(number: u64, peer: SocketAddr, listener: usize, is_debugged: bool) -> Self {
+    pub(super) fn new(number: u64, peer: SocketAddr, listener: usize, wire: Wire, is_debugged: bool) -> Self {
         Self {
-            session: Session::new(),
+            session: Session::new(wire),
             number,
             peer,
             listener,
@@ -57,8 +59,14 @@ impl Dialogue {
             verb: None,
             owed: None,
             delayed_until: Tick::NEVER,
+            starts_tls: false,
             closing: None,
         }
+    }
+
+    /// Which of the desk's listeners it came through.
+    pub(super) fn listener(&self) -> usize {
+        self.listener
     }
 
     pub(super) fn awaits(&self) -> Awaits {
@@ -192,6 +200,10 @@ impl Dialogue {
     }
 
     fn print(&self, reply: &Reply, desk: &mut Desk) {
+        if matches!(reply, Reply::TlsNeeded) {
+            let Self { number: session, peer, .. } = self;
+            event!(target: "PWD", PROBLEM, session, %peer, "login refused: it came in clear, and not from this machine");
+        }
         let start = desk.replies.len();
         reply.print(&desk.listeners[self.listener].rules, &mut desk.replies);
         if self.is_text_logged() {
@@ -235,6 +247,10 @@ impl Dialogue {
                 self.delayed_until = desk.now + desk.live.failed_reply_delay;
                 None
             }
+            Effect::StartTls => {
+                self.starts_tls = true;
+                None
+            }
             Effect::Close(closing) => {
                 self.closing = Some(closing);
                 None
@@ -273,6 +289,7 @@ impl Dialogue {
                 self.log_command(&subject, &outcome);
                 Event::Executed(outcome)
             }
+            Answer::Handshaken(_) => unreachable!("the connection takes it"),
         }
     }
 

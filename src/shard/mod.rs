@@ -8,8 +8,10 @@
 //! |---|---|
 //! | `turn.rs` | the loop: completions and answers in, operations out |
 //! | `connection.rs` | one connection: how far it has come, its bytes on their way in and out |
+//! | `connection/secure.rs` | what TLS adds to a connection |
 //! | `dialogue.rs` | a session with what carries out its effects |
 //! | `desk.rs` | what the shard lends its connections while they move |
+//! | `endpoints.rs` | what the listeners offer under TLS |
 //! | `door.rs` | a listener of this shard, open or closed |
 //! | `listen.rs` | opening a listening socket |
 //! | `wheel.rs` | the timing wheel |
@@ -18,6 +20,7 @@ mod connection;
 mod desk;
 mod dialogue;
 mod door;
+mod endpoints;
 mod listen;
 mod turn;
 mod wheel;
@@ -31,13 +34,15 @@ use std::thread::{self, JoinHandle};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tracing::event;
 
-use crate::config::Config;
+use crate::config::{Certificate, Config};
 use crate::control::{Control, News};
 use crate::ring::{Unavailable, Waker, probe};
 use crate::service::Service;
 use crate::syslog::{LOW_LEVEL, MAJOR};
+use crate::tls::LoadFault;
 use desk::House;
 use door::Door;
+use endpoints::Endpoints;
 pub use listen::ListenFault;
 use turn::{Shard, ShardParts};
 
@@ -48,6 +53,8 @@ pub enum StartFault {
     Ring(Unavailable),
     /// A listener could not be opened.
     Listen(ListenFault),
+    /// A certificate or its key is of no use.
+    Certificate(LoadFault),
     /// The system refused a thread or a descriptor.
     System(io::Error),
 }
@@ -57,6 +64,7 @@ impl fmt::Display for StartFault {
         match self {
             Self::Ring(fault) => write!(f, "{fault}"),
             Self::Listen(fault) => write!(f, "{fault}"),
+            Self::Certificate(fault) => write!(f, "no TLS can be offered: {fault}"),
             Self::System(fault) => write!(f, "the system refused a thread or a descriptor: {fault}"),
         }
     }
@@ -76,6 +84,7 @@ pub struct Server {
     control: Arc<Control>,
     wakers: Vec<Waker>,
     threads: Vec<JoinHandle<()>>,
+    endpoints: Endpoints,
     addresses: Vec<SocketAddr>,
 }
 
@@ -83,10 +92,11 @@ impl Server {
     /// Starts the shards and returns when every listener is open.
     ///
     /// # Errors
-    /// [`StartFault`] when a ring or a listener cannot be had; nothing is left running.
+    /// [`StartFault`] when a ring, a listener or a certificate cannot be had; nothing is left running.
     pub fn start(control: &Arc<Control>, service: &Service) -> Result<Self, StartFault> {
         let config = &control.config();
         probe().map_err(StartFault::Ring)?;
+        let endpoints = Endpoints::load(config).map_err(StartFault::Certificate)?;
         let cpus = allowed_cpus()?;
         let count = config.shards.map_or(cpus.len(), |count| usize::from(count.get()));
         let (mut addresses, doors) = open_doors(config, count)?;
@@ -94,12 +104,12 @@ impl Server {
             addresses = config.listeners.iter().map(|listener| listener.address).collect();
         }
         let control = Arc::clone(control);
-        let mut server = Self { control, wakers: Vec::new(), threads: Vec::new(), addresses };
+        let mut server = Self { control, wakers: Vec::new(), threads: Vec::new(), endpoints, addresses };
         for (index, doors) in doors.into_iter().enumerate() {
             let parts = ShardParts {
                 index,
                 count,
-                houses: config.listeners.iter().map(|it| House::new(it, &config.main_domain, &config.live)).collect(),
+                houses: server.houses(config),
                 doors,
                 service: service.clone(),
                 control: Arc::clone(&server.control),
@@ -114,10 +124,17 @@ impl Server {
             }
         });
         for (address, listener) in server.addresses.iter().zip(&config.listeners) {
-            let dialect = listener.dialect.as_str();
-            event!(target: "SYSTEM", MAJOR, "listening on {address} ({dialect}), {count} shards");
+            let (dialect, tls) = (listener.dialect.as_str(), if listener.tls { ", TLS" } else { "" });
+            event!(target: "SYSTEM", MAJOR, "listening on {address} ({dialect}{tls}), {count} shards");
         }
         Ok(server)
+    }
+
+    fn houses(&self, config: &Config) -> Vec<House> {
+        let listeners = config.listeners.iter().zip(self.endpoints.iter());
+        listeners
+            .map(|(listener, endpoint)| House::new(listener, &config.main_domain, &config.live, endpoint))
+            .collect()
     }
 
     fn start_shard(&mut self, parts: ShardParts, cpu: usize) -> Result<(), StartFault> {
@@ -151,6 +168,16 @@ impl Server {
     #[must_use]
     pub fn sessions(&self) -> u32 {
         self.control.channels.taken()
+    }
+
+    /// Reads these certificates, and shows them to clients from now on; when a file is of no use,
+    /// the ones of before. Returns how many names they are for. Nothing happens where no listener
+    /// offers TLS.
+    ///
+    /// # Errors
+    /// [`LoadFault`] names the file and what is wrong with it.
+    pub fn reload_certificates(&self, certificates: &[Certificate]) -> Result<usize, LoadFault> {
+        self.endpoints.reload(certificates)
     }
 
     /// Lets all shards look at the clock and the settings now.

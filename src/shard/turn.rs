@@ -19,6 +19,7 @@ use crate::proto::Reply;
 use crate::ring::{Completion, Key, OutId, Received, Ring, RingSize, Wait, Waker};
 use crate::service::{Letter, Mailbox, Service};
 use crate::syslog::{FAILURE, LOW_LEVEL, PROBLEM};
+use crate::tls::REFUSAL;
 
 /// How long a shard waits before it accepts or listens again, after it could not.
 const RETRY: Duration = Duration::from_millis(100);
@@ -114,6 +115,8 @@ impl Shard {
             is_stopping: false,
             effects: Vec::with_capacity(8),
             replies: Vec::with_capacity(4096),
+            clear: Vec::new(),
+            sealed: Vec::new(),
         };
         let mut shard = Self {
             index,
@@ -238,7 +241,7 @@ impl Shard {
             Received::Data(buffer) => {
                 self.move_connection(key, |connection, ring, desk| {
                     connection.note_receive(armed);
-                    connection.take_in(ring.incoming.bytes(&buffer), desk)
+                    connection.receive_bytes(ring.incoming.bytes(&buffer), desk)
                 });
                 // Also when the connection is gone: the buffer is the ring's.
                 self.ring.incoming.give_back(buffer);
@@ -337,10 +340,15 @@ impl Shard {
         let key = Key::new(slot as u32, self.accepted as u32);
         self.accepted += 1;
         event!(target: "PWD", LOW_LEVEL, session = number, %peer, "incoming connection");
-        let dialogue = Dialogue::new(number, peer, listener, admitted.is_debugged);
+        let house = &self.desk.listeners[listener];
+        let tls = house.endpoint.as_ref().filter(|_| house.begins_with_tls).map(|endpoint| endpoint.accept());
+        let dialogue = Dialogue::new(number, peer, listener, house.wire(peer.ip()), admitted.is_debugged);
         self.connections.insert(Connection::new(key, fd, channel, dialogue, self.desk.now));
         self.move_connection(key, |connection, _, desk| {
-            connection.open(desk);
+            match tls {
+                None => connection.open(desk),
+                Some(tls) => connection.open_under_tls(tls, desk.now),
+            }
             After::Rest
         });
     }
@@ -395,7 +403,7 @@ impl Shard {
             self.desk.is_stopping = true;
             self.move_doors();
             self.wheel.schedule(Alarm { key: Timer::Drained, at: self.desk.now + self.desk.live.drain });
-            self.move_all(|connection, _, desk| connection.take_in(&[], desk));
+            self.move_all(|connection, _, desk| connection.part(desk));
         }
     }
 
@@ -456,7 +464,11 @@ impl Refusals {
         let mut lines = Vec::new();
         let mut print = |reply: Reply| {
             let start = lines.len();
-            reply.print(&house.rules, &mut lines);
+            if house.begins_with_tls {
+                lines.extend_from_slice(&REFUSAL);
+            } else {
+                reply.print(&house.rules, &mut lines);
+            }
             (start, lines.len())
         };
         let (too_many, too_many_from_address) = (print(Reply::TooManyChannels), print(Reply::TooManyFromAddress));

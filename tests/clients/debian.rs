@@ -51,10 +51,15 @@ fn libraries(root: &Path) -> String {
 
 /// Runs one of the PHP files beside this one; its arguments follow the packages' root.
 pub(crate) fn php(script: &str, arguments: &[&str]) -> String {
+    php_trusting(Path::new("/nowhere"), script, arguments)
+}
+
+/// The same, with the certificates that it trusts.
+pub(crate) fn php_trusting(chain: &Path, script: &str, arguments: &[&str]) -> String {
     let name = if unpacked().join("usr/bin/php8.2").exists() { "php8.2" } else { "php" };
     let mut command = tool(name);
     // Without the system's settings.
-    command.arg("-n");
+    command.arg("-n").arg("-d").arg(format!("openssl.cafile={}", chain.display()));
     run(command, script, arguments)
 }
 
@@ -71,6 +76,11 @@ pub(crate) fn python(script: &str, package: &str, folder: &Path, arguments: &[&s
     let output = pip.arg(folder).arg(package).output().unwrap();
     assert!(output.status.success(), "{package} cannot be had: {output:?}");
     run_in(Command::new("python3"), script, folder, arguments)
+}
+
+/// Runs one of the Python files beside this one without any package.
+pub(crate) fn plain_python(script: &str, arguments: &[&str]) -> String {
+    run(Command::new("python3"), script, arguments)
 }
 
 fn run(command: Command, script: &str, arguments: &[&str]) -> String {

@@ -1,6 +1,7 @@
 //! Clients nobody here wrote, as Debian and PyPI ship them, against our server.
 
 pub(crate) mod debian;
+mod secure;
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ const NEW: &str = "green p\u{e4} ss \"quoted\" ";
 fn world(dialect: &str) -> (World, SocketAddr) {
     let mut world = World::new(Vec::new());
     world.account("alice", OLD.as_bytes(), "{}");
-    world.listen_as(dialect, None);
+    world.listen_as(dialect, &[]);
     let address = world.address();
     (world, address)
 }

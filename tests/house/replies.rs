@@ -40,6 +40,11 @@ const REPLIES: &[Reply] = &[
     Reply::LoginFirst,
     Reply::UserFirst,
     Reply::AlreadyLoggedIn,
+    Reply::TlsNeeded,
+    Reply::TlsReady,
+    Reply::TlsStarted,
+    Reply::TlsNotOffered,
+    Reply::NotBehindStls,
     Reply::ApopNotEnabled,
     Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: 8 }),
     Reply::NewPasswordRefused(NewPasswordRefusal::SameAsOld),
@@ -73,6 +78,7 @@ fn is_listed(reply: Reply) -> bool {
         Reply::BadCommand(Fault::BadResponse(SaslFault::NotBase64 | SaslFault::Malformed)) => {}
         Reply::BadCommand(Fault::BadResponse(SaslFault::OtherIdentity | SaslFault::Cancelled)) => {}
         Reply::BadCommand(Fault::NewPasswordMissing | Fault::NewPasswordTooLong | Fault::NewPasswordControl) => {}
+        Reply::TlsNeeded | Reply::TlsReady | Reply::TlsStarted | Reply::TlsNotOffered | Reply::NotBehindStls => {}
         Reply::LoginFirst | Reply::UserFirst | Reply::AlreadyLoggedIn | Reply::ApopNotEnabled => {}
         Reply::NewPasswordRefused(Refusal::TooShort { .. } | Refusal::SameAsOld) => {}
         Reply::NewPasswordRefused(Refusal::SameAsName | Refusal::TooSimple) => {}
@@ -84,11 +90,12 @@ fn is_listed(reply: Reply) -> bool {
     REPLIES.contains(&reply)
 }
 
-fn printed(reply: Reply, dialect: Dialect) -> String {
+/// The line, where STLS is offered or not.
+fn printed(reply: Reply, dialect: Dialect, has_stls: bool) -> String {
     let domain = DomainName::parse(MAIN_DOMAIN).unwrap();
     let greeting = greeting(dialect, &domain, Some(env!("CARGO_PKG_VERSION"))).into();
     let mut line = Vec::new();
-    reply.print(&Rules { dialect, greeting, failures_max: 3 }, &mut line);
+    reply.print(&Rules { dialect, greeting, has_stls, failures_max: 3 }, &mut line);
     String::from_utf8(line).unwrap().trim_end().to_owned()
 }
 
@@ -108,13 +115,19 @@ fn expectations() -> Vec<(String, String)> {
     expected
 }
 
+/// What no transcript can show, because it depends on how bytes are cut: the poppassd dialect
+/// leaves a client nothing to wait for between STLS and what comes behind it.
+const UNTOLD: &[(Dialect, Reply)] = &[(Dialect::Poppassd, Reply::NotBehindStls)];
+
 #[test]
 fn every_reply_is_seen_in_some_transcript() {
     let expectations = expectations();
     let mut unseen = Vec::new();
     for &reply in REPLIES.iter().filter(|&&reply| is_listed(reply)) {
-        for dialect in [Dialect::Communigate, Dialect::Poppassd] {
-            let line = printed(reply, dialect);
+        let places = [Dialect::Communigate, Dialect::Poppassd].map(|dialect| [(dialect, false), (dialect, true)]);
+        let is_told = |place: &(Dialect, bool)| !UNTOLD.contains(&(place.0, reply));
+        for (dialect, has_stls) in places.concat().into_iter().filter(is_told) {
+            let line = printed(reply, dialect, has_stls);
             // Only the greeting holds something that changes: the version.
             let is_greeting =
                 |pattern: &str| pattern.len() > "200 *".len() && fits(pattern.as_bytes(), line.as_bytes());

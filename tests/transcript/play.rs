@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::script::{Directive, Step, fits};
 use crate::world::client::{Client, Heard, PATIENCE};
+use crate::world::identity::Identity;
 use crate::world::seed::Chance;
-use crate::world::{World, log};
+use crate::world::{Kind, World, log};
 
 /// How a client's bytes are cut into writes. What the server answers must not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,10 @@ struct Stage {
 pub(crate) fn play(steps: &[(usize, Step)], way: Way, lenient: bool) -> Played {
     let seed = if let Way::RandomSplits(seed) = way { seed } else { 0 };
     let (chance, from) = (Chance::new(seed), log::position());
-    let world = World::new(listeners(steps));
+    let mut world = World::new(listeners(steps));
+    if steps.iter().any(|(_, step)| *step == Step::Do(Directive::Certificate)) {
+        world.offer_tls(Identity::shared());
+    }
     let (clients, played) = (BTreeMap::new(), Played::default());
     let mut stage = Stage { world, clients, way, chance, from, played, lenient };
     let mut rest = steps;
@@ -65,9 +69,9 @@ pub(crate) fn play(steps: &[(usize, Step)], way: Way, lenient: bool) -> Played {
 }
 
 /// Where the clients of a transcript connect, apart from the listeners that are always there.
-fn listeners(steps: &[(usize, Step)]) -> Vec<(String, Option<String>)> {
+fn listeners(steps: &[(usize, Step)]) -> Vec<Kind> {
     let named = steps.iter().filter_map(|(_, step)| match step {
-        Step::Do(Directive::Listener { dialect, domain }) => Some((dialect.clone(), domain.clone())),
+        Step::Do(Directive::Listener { dialect, keys }) => Some((dialect.clone(), keys.clone())),
         Step::Say { .. } | Step::Hear { .. } | Step::Do(_) => None,
     });
     named.collect()
@@ -88,7 +92,7 @@ impl Stage {
         let mut client = self.clients.remove(&number).unwrap_or_else(|| {
             let mut client = Client::connect(self.world.address());
             // A story that does not begin with the greeting is about something else.
-            if matches!(steps[0].1, Step::Say { .. }) {
+            if matches!(steps[0].1, Step::Say { .. }) && !self.world.begins_with_tls() {
                 let greeting = client.line();
                 assert!(greeting.starts_with("200 "), "greeted with {greeting}");
             }
@@ -156,8 +160,9 @@ impl Stage {
             Directive::Settings { of, changes } => self.world.settings(of, changes),
             Directive::DomainAlias { alias, domain } => self.world.domain_alias(alias, domain),
             Directive::Set { key, value } => self.world.set(key, value),
-            Directive::Listener { dialect, domain } => self.world.listen_as(dialect, domain.as_deref()),
-            Directive::Public(_) => {}
+            Directive::Listener { dialect, keys } => self.world.listen_as(dialect, keys),
+            Directive::Public(_) | Directive::Certificate => {}
+            Directive::BeginTls(number) => self.begin_tls(*number),
             Directive::FaultSync => self.world.medium.fail_next_sync(),
             Directive::FaultRead => self.world.gate.fail_next_read(),
             Directive::HoldReads => self.world.gate.shut(crate::world::gate::Passage::Read),
@@ -180,6 +185,11 @@ impl Stage {
                 let expected = heard == Heard::Eof(Vec::new());
                 self.note(index, "the end", heard, expected);
             }
+            Directive::ExpectAlert(number) => {
+                let heard = self.clients.remove(number).unwrap().hear(PATIENCE);
+                let expected = matches!(&heard, Heard::Eof(alert) if alert.starts_with(&[21, 3, 3, 0, 2, 2]));
+                self.note(index, "an alert", heard, expected);
+            }
             Directive::ExpectSilence(number) => {
                 let heard = self.client(*number).hear(SILENCE);
                 let expected = heard == Heard::Silence;
@@ -196,6 +206,18 @@ impl Stage {
                 self.world.restart();
             }
         }
+    }
+
+    /// A client that is not there yet connects.
+    fn begin_tls(&mut self, number: u8) {
+        let address = self.world.address();
+        let piece_bytes = match self.way {
+            Way::WholeLines | Way::Pipelined => usize::MAX,
+            Way::ByteByByte => 1,
+            Way::RandomSplits(_) => 1 + usize::try_from(self.chance.below(40)).unwrap(),
+        };
+        let client = self.clients.entry(number).or_insert_with(|| Client::connect(address));
+        client.begin_tls(&Identity::shared().trust(), piece_bytes);
     }
 
     fn client(&mut self, number: u8) -> &mut Client {

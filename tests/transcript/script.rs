@@ -63,11 +63,18 @@ pub(crate) enum Directive {
         key: String,
         value: String,
     },
-    /// `listener DIALECT [domain NAME]`: where later clients connect.
+    /// `listener DIALECT [KEY VALUE]…`: where later clients connect; the keys are as in the
+    /// configuration file.
     Listener {
         dialect: String,
-        domain: Option<String>,
+        keys: Vec<String>,
     },
+    /// `certificate`: the server has one, from its start.
+    Certificate,
+    /// `begin-tls`: the client's part of a handshake, and all that follows is under TLS.
+    BeginTls(u8),
+    /// `expect alert`: the server ends with an alert of TLS.
+    ExpectAlert(u8),
     /// `public WORD`: used as a password, and yet something that the log may show.
     Public(String),
     /// `fault store sync once`, `fault store read once`
@@ -176,10 +183,18 @@ fn directive(line: &str, limits: &BTreeMap<String, usize>) -> Result<Directive, 
         }
         ["domain-alias", alias, "of", domain] => Directive::DomainAlias { alias: text(alias), domain: text(domain) },
         ["set", key, value] => Directive::Set { key: text(key), value: text(value) },
-        ["listener", dialect] => Directive::Listener { dialect: text(dialect), domain: None },
-        ["listener", dialect, "domain", domain] => {
-            Directive::Listener { dialect: text(dialect), domain: Some(text(domain)) }
+        ["listener", dialect, keys @ ..] => {
+            let key = |pair: &[&str]| match pair {
+                [_, "true" | "false"] => Ok(pair.join(" = ")),
+                [key, value] => Ok(format!("{key} = \"{value}\"")),
+                _ => Err("a key without a value".to_owned()),
+            };
+            Directive::Listener { dialect: text(dialect), keys: keys.chunks(2).map(key).collect::<Result<_, _>>()? }
         }
+        ["certificate"] => Directive::Certificate,
+        ["begin-tls"] => Directive::BeginTls(1),
+        ["begin-tls", number] => Directive::BeginTls(client(number)?),
+        ["expect", "alert"] => Directive::ExpectAlert(1),
         ["public", word] => Directive::Public(text(word)),
         ["fault", "store", "sync", "once"] => Directive::FaultSync,
         ["fault", "store", "read", "once"] => Directive::FaultRead,

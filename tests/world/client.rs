@@ -2,7 +2,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::{ClientConfig, ClientConnection};
+
+use super::identity::caller;
 
 /// How long a test waits for something that must come before it calls it missing. Generous: it
 /// guards against hanging, and no test passes or fails by how fast the machine is.
@@ -25,7 +30,16 @@ pub(crate) enum Heard {
 #[derive(Debug)]
 pub(crate) struct Client {
     stream: TcpStream,
+    tls: Option<Tls>,
     received: Vec<u8>,
+}
+
+/// A client's TLS.
+#[derive(Debug)]
+struct Tls {
+    connection: Box<ClientConnection>,
+    /// Bytes of what it sends that go into one write.
+    piece_bytes: usize,
 }
 
 impl Client {
@@ -38,15 +52,75 @@ impl Client {
     pub(crate) fn try_connect(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new() })
+        Ok(Self { stream, tls: None, received: Vec::new() })
     }
 
     /// Sends `bytes` in one write. A server that has closed already is no fault: what it said
     /// last is still to be read.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
+        match &mut self.tls {
+            None => self.send_in_clear(bytes),
+            Some(tls) => {
+                tls.connection.writer().write_all(bytes).unwrap();
+                self.send_sealed();
+            }
+        }
+    }
+
+    /// Sends bytes past TLS.
+    pub(crate) fn send_in_clear(&mut self, bytes: &[u8]) {
         match self.stream.write_all(bytes) {
             Err(fault) if !is_gone(fault.kind()) => panic!("sending failed: {fault}"),
             _ => {}
+        }
+    }
+
+    /// Begins TLS, and returns when the handshake is over. Its bytes are sent in pieces.
+    pub(crate) fn begin_tls(&mut self, config: &Arc<ClientConfig>, piece_bytes: usize) {
+        assert!(self.received.is_empty(), "a server says nothing between its reply and the handshake");
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.tls = Some(Tls { connection: Box::new(caller(config)), piece_bytes });
+        while self.tls.as_ref().is_some_and(|tls| tls.connection.is_handshaking()) {
+            self.send_sealed();
+            let tls = self.tls.as_mut().unwrap();
+            if tls.connection.is_handshaking() {
+                match tls.connection.read_tls(&mut self.stream) {
+                    Err(fault) if fault.kind() == ErrorKind::Interrupted => continue,
+                    outcome => assert!(outcome.unwrap() > 0, "closed instead of a handshake"),
+                }
+                tls.connection.process_new_packets().unwrap();
+            }
+        }
+        self.send_sealed();
+    }
+
+    /// What was agreed on under TLS, and the certificate that the server has shown.
+    pub(crate) fn tls(&self) -> &ClientConnection {
+        &self.tls.as_ref().unwrap().connection
+    }
+
+    fn send_sealed(&mut self) {
+        let Some(tls) = &mut self.tls else { return };
+        let mut sealed = Vec::new();
+        while tls.connection.wants_write() {
+            tls.connection.write_tls(&mut sealed).unwrap();
+        }
+        let piece_bytes = tls.piece_bytes;
+        for piece in sealed.chunks(piece_bytes) {
+            self.send_in_clear(piece);
+        }
+    }
+
+    fn read(&mut self, chunk: &mut [u8]) -> std::io::Result<usize> {
+        let Some(tls) = &mut self.tls else { return self.stream.read(chunk) };
+        loop {
+            match tls.connection.reader().read(chunk) {
+                Err(fault) if fault.kind() == ErrorKind::WouldBlock => {}
+                outcome => return outcome,
+            }
+            // At the end of the connection the next look says whether it was announced.
+            tls.connection.read_tls(&mut self.stream)?;
+            tls.connection.process_new_packets().map_err(std::io::Error::other)?;
         }
     }
 
@@ -74,7 +148,7 @@ impl Client {
                 return Heard::Line(text.to_vec());
             }
             let mut chunk = [0; 4096];
-            match self.stream.read(&mut chunk) {
+            match self.read(&mut chunk) {
                 Ok(0) => return Heard::Eof(std::mem::take(&mut self.received)),
                 Ok(count) => self.received.extend_from_slice(&chunk[..count]),
                 Err(fault) if is_gone(fault.kind()) => return Heard::Reset,
@@ -87,6 +161,10 @@ impl Client {
 
     /// Tells the server that nothing more will be sent; its replies can still be read.
     pub(crate) fn half_close(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.connection.send_close_notify();
+            self.send_sealed();
+        }
         match self.stream.shutdown(Shutdown::Write) {
             Err(fault) if fault.kind() != ErrorKind::NotConnected => panic!("half-closing failed: {fault}"),
             _ => {}

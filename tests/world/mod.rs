@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 pub(crate) mod gate;
+pub(crate) mod identity;
 pub(crate) mod log;
 pub(crate) mod medium;
 mod people;
@@ -27,6 +28,7 @@ use keyturn::store::{Embedded, Store};
 
 use self::client::PATIENCE;
 use self::gate::{Gate, Gated};
+use self::identity::Identity;
 use self::medium::Medium;
 
 /// The main domain of every world.
@@ -40,6 +42,8 @@ pub(crate) struct World {
     listeners: Vec<Listener>,
     /// The listener that clients connect to.
     listener: usize,
+    /// What it proves its name with, where it offers TLS.
+    identity: Option<&'static Identity>,
     /// The store without the gate, for administration.
     embedded: Option<Arc<dyn Store>>,
     running: Option<Running>,
@@ -48,9 +52,11 @@ pub(crate) struct World {
 
 struct Listener {
     address: SocketAddr,
-    dialect: String,
-    domain: Option<String>,
+    kind: Kind,
 }
+
+/// What a listener is like: its dialect, and its other keys as the configuration file has them.
+pub(crate) type Kind = (String, Vec<String>);
 
 struct Running {
     server: Server,
@@ -59,13 +65,12 @@ struct Running {
 }
 
 impl World {
-    /// A world that listens in both dialects, and in the ways given: a dialect each, and the
-    /// domain that completes bare names.
-    pub(crate) fn new(more_listeners: Vec<(String, Option<String>)>) -> Self {
-        let mut kinds = vec![("communigate".to_owned(), None), ("poppassd".to_owned(), None)];
-        kinds.extend(more_listeners.into_iter().filter(|(_, domain)| domain.is_some()));
+    /// A world that listens in both dialects, and in the ways given.
+    pub(crate) fn new(more_listeners: Vec<Kind>) -> Self {
+        let mut kinds = vec![("communigate".to_owned(), Vec::new()), ("poppassd".to_owned(), Vec::new())];
+        kinds.extend(more_listeners.into_iter().filter(|(_, keys)| !keys.is_empty()));
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listeners = kinds.into_iter().map(|(dialect, domain)| Listener { address, dialect, domain }).collect();
+        let listeners = kinds.into_iter().map(|kind| Listener { address, kind }).collect();
         let settings = [("shards", "1"), ("failed_reply_delay_ms", "0"), ("log_level", "5"), ("drain_seconds", "30")];
         let mut world = Self {
             medium: Medium::default(),
@@ -73,6 +78,7 @@ impl World {
             settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             listeners,
             listener: 0,
+            identity: None,
             embedded: None,
             running: None,
             stopping: None,
@@ -92,9 +98,20 @@ impl World {
     }
 
     /// Lets later clients connect to the listener of that kind.
-    pub(crate) fn listen_as(&mut self, dialect: &str, domain: Option<&str>) {
-        let is_it = |it: &Listener| it.dialect == dialect && it.domain.as_deref() == domain;
+    pub(crate) fn listen_as(&mut self, dialect: &str, keys: &[String]) {
+        let is_it = |it: &Listener| it.kind.0 == dialect && it.kind.1 == keys;
         self.listener = self.listeners.iter().position(is_it).expect("there is such a listener");
+    }
+
+    /// Whether clients connect to a listener that waits for a handshake.
+    pub(crate) fn begins_with_tls(&self) -> bool {
+        self.listeners[self.listener].kind.1.iter().any(|key| key == "tls = true")
+    }
+
+    /// Lets the server offer TLS, from its start.
+    pub(crate) fn offer_tls(&mut self, identity: &'static Identity) {
+        assert!(self.running.is_none(), "a server offers TLS from the start or not at all");
+        self.identity = Some(identity);
     }
 
     /// Where clients connect.
@@ -195,11 +212,10 @@ impl World {
             writeln!(text, "{key} = {value}").unwrap();
         }
         text.push_str("[argon2id]\nm_kib = 64\nt = 1\np = 1\n");
-        for Listener { address, dialect, domain } in &self.listeners {
-            write!(text, "[[listener]]\naddress = \"{address}\"\ndialect = \"{dialect}\"\n").unwrap();
-            if let Some(domain) = domain {
-                writeln!(text, "domain = \"{domain}\"").unwrap();
-            }
+        text.extend(self.identity.map(Identity::table));
+        for Listener { address, kind: (dialect, keys) } in &self.listeners {
+            let keys = keys.join("\n");
+            write!(text, "[[listener]]\naddress = \"{address}\"\ndialect = \"{dialect}\"\n{keys}\n").unwrap();
         }
         Config::parse(&text).unwrap_or_else(|problems| panic!("{problems:?} in\n{text}"))
     }

@@ -5,6 +5,7 @@
 
 mod argon2id;
 mod line;
+mod records;
 mod session;
 
 use keyturn::auth::{Credentials, legacy};
@@ -12,7 +13,8 @@ use keyturn::proto::{Command, redacted};
 
 pub use argon2id::argon2id;
 pub use line::line;
-pub use session::session;
+pub use records::records;
+pub use session::{session, stls};
 
 /// Cuts an input at its first NUL. Without one, all of it is the stream.
 fn choices_and_stream(input: &[u8]) -> (&[u8], &[u8]) {
@@ -31,7 +33,7 @@ pub fn command(input: &[u8]) {
             assert_eq!(secret.expose(), &input["NEWPASS ".len()..]);
             assert!(secret.expose().iter().all(|&byte| byte >= b' '));
         }
-        Ok(Command::Apop | Command::Auth(..) | Command::Inline | Command::Noop | Command::Help | Command::Quit) | Err(_) => {}
+        Ok(Command::Apop | Command::Auth(..) | Command::Stls | Command::Inline | Command::Noop | Command::Help | Command::Quit) | Err(_) => {}
     }
     let shown = redacted(input);
     assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)));

@@ -2,7 +2,7 @@ use keyturn::model::limits::REPLY_BYTES_MAX;
 use keyturn::model::{AccountName, Authenticated, Dialect, DomainName, NewPasswordRefusal};
 use keyturn::proto::{
     Awaits, ChangeOutcome, CommandOutcome, Denial, Effect, Effects, Event, Framed, Inbox, Reply, Rules, Session, Timeout, Verdict,
-    greeting,
+    Wire, greeting,
 };
 
 use crate::choices_and_stream;
@@ -16,9 +16,41 @@ pub fn session(input: &[u8]) {
     let (choices, stream) = choices_and_stream(input);
     let (&first, choices) = choices.split_first().unwrap_or((&0, &[]));
     let dialect = if first & 1 == 0 { Dialect::Communigate } else { Dialect::Poppassd };
-    let whole = Play::new(dialect, choices).deliver(stream, stream.len().max(1));
-    let split = Play::new(dialect, choices).deliver(stream, 1 << (first >> 1 & 7));
-    assert_eq!(whole.escape_ascii().to_string(), split.escape_ascii().to_string());
+    let play = |chunk_bytes| {
+        let mut play = Play::new(dialect, Wire::Clear, choices);
+        play.step(Event::Opened);
+        play.deliver(stream, chunk_bytes);
+        play.sent.escape_ascii().to_string()
+    };
+    assert_eq!(play(stream.len().max(1)), play(1 << (first >> 1 & 7)));
+}
+
+/// No byte received before the handshake influences anything after it: a session that has come to
+/// TLS by STLS behaves as one that began with it.
+///
+/// The choices are as for [`session`], with the second one for passwords in clear; a second NUL
+/// parts what is received before the handshake from what comes after it.
+pub fn stls(input: &[u8]) {
+    let (choices, stream) = choices_and_stream(input);
+    let (&[first, second], choices) = choices.split_first_chunk().unwrap_or((&[0, 0], &[]));
+    let dialect = if first & 1 == 0 { Dialect::Communigate } else { Dialect::Poppassd };
+    let wire = if second & 1 == 0 { Wire::Clear } else { Wire::Exposed };
+    let (before, after) = choices_and_stream(stream);
+    let chunk_bytes = 1 << (first >> 1 & 7);
+    let mut upgraded = Play::new(dialect, wire, choices);
+    upgraded.step(Event::Opened);
+    upgraded.deliver(&[before, b"\nSTLS\r\n"].concat(), chunk_bytes);
+    if !upgraded.is_under_tls {
+        return;
+    }
+    assert!(!upgraded.is_proven && !upgraded.is_commanding);
+    upgraded.choices = choices.iter();
+    upgraded.sent.clear();
+    upgraded.deliver(after, chunk_bytes);
+    let mut fresh = Play::new(dialect, Wire::Tls, choices);
+    fresh.deliver(after, chunk_bytes);
+    assert_eq!(upgraded.sent.escape_ascii().to_string(), fresh.sent.escape_ascii().to_string());
+    assert_eq!(format!("{:?}", upgraded.session), format!("{:?}", fresh.session));
 }
 
 /// A session and the world it lives in.
@@ -31,24 +63,33 @@ struct Play<'a> {
     is_proven: bool,
     /// Whether the answer that is awaited is that to a command.
     is_commanding: bool,
+    /// Whether TLS has begun.
+    is_under_tls: bool,
 }
 
 impl<'a> Play<'a> {
-    fn new(dialect: Dialect, choices: &'a [u8]) -> Self {
+    fn new(dialect: Dialect, wire: Wire, choices: &'a [u8]) -> Self {
         let domain = DomainName::parse("mail.example.com").expect("a name");
-        let rules = Rules { dialect, greeting: greeting(dialect, &domain, None).into(), failures_max: 3 };
-        let (session, effects, sent) = (Session::new(), Effects::new(), Vec::new());
-        Self { session, rules, choices: choices.iter(), effects, sent, is_proven: false, is_commanding: false }
+        let rules = Rules { dialect, greeting: greeting(dialect, &domain, None).into(), has_stls: true, failures_max: 3 };
+        let (session, effects, sent) = (Session::new(wire), Effects::new(), Vec::new());
+        let (is_proven, is_commanding, is_under_tls) = (false, false, false);
+        Self { session, rules, choices: choices.iter(), effects, sent, is_proven, is_commanding, is_under_tls }
     }
 
-    /// Returns all that the session sent.
-    fn deliver(mut self, stream: &[u8], chunk_bytes: usize) -> Vec<u8> {
+    /// Delivers the stream as if all of it had been received before anybody looked.
+    fn deliver(&mut self, stream: &[u8], chunk_bytes: usize) {
         let mut inbox = Inbox::default();
-        self.step(Event::Opened);
+        let mut bytes_left = stream.len();
         for mut chunk in stream.chunks(chunk_bytes) {
+            bytes_left -= chunk.len();
             loop {
                 match self.session.awaits() {
-                    Awaits::Nothing => return self.sent,
+                    Awaits::Nothing => return,
+                    Awaits::Quiet => {
+                        self.step(Event::TimedOut(Timeout::Idle));
+                        let is_quiet = chunk.is_empty() && inbox.is_empty() && bytes_left == 0;
+                        self.step(if is_quiet { Event::Quiet } else { Event::Stray });
+                    }
                     Awaits::Answer | Awaits::Delay => {
                         // The client does not wait: the rest of its chunk is there already.
                         assert!(inbox.keep(chunk, usize::MAX));
@@ -67,7 +108,6 @@ impl<'a> Play<'a> {
                 }
             }
         }
-        self.sent
     }
 
     fn choose(&mut self) -> u8 {
@@ -122,7 +162,10 @@ impl<'a> Play<'a> {
         assert_eq!(effects_before, 0);
         assert!(self.effects.len() <= 2);
         match (awaited, is_interruption) {
-            (Awaits::Line, _) | (Awaits::Answer | Awaits::Delay, false) => assert!(!self.effects.is_empty()),
+            (Awaits::Line, _) if self.session.awaits() == Awaits::Quiet => assert!(self.effects.is_empty()),
+            (Awaits::Line, _) | (Awaits::Answer | Awaits::Delay | Awaits::Quiet, false) => {
+                assert!(!self.effects.is_empty());
+            }
             (Awaits::Nothing, _) | (_, true) => assert!(self.effects.is_empty()),
         }
         for effect in self.effects.drain(..) {
@@ -145,6 +188,10 @@ impl<'a> Play<'a> {
                 }
                 Effect::Challenge(_) => assert!(self.session.awaits_response()),
                 Effect::Delay => assert_eq!(self.session.awaits(), Awaits::Delay),
+                Effect::StartTls => {
+                    assert_eq!(format!("{:?}", self.session), format!("{:?}", Session::new(Wire::Tls)));
+                    self.is_under_tls = true;
+                }
                 Effect::Close(_) => assert_eq!(self.session.awaits(), Awaits::Nothing),
             }
         }
