@@ -125,15 +125,27 @@ pub(super) fn set_password(call: &Call<'_>) -> Done {
     Ok(Deed::Commit(call.directory().set_alternative(&account, purpose, made.verifiers.first().cloned())))
 }
 
+/// The services that an account may use. A word that names none of them is the tag of an
+/// application, where a client has left out whether it is one or the other.
+const ACCESS_MODES: &[&str] = &[
+    "Mail", "Relay", "Signal", "Mobile", "TLS", "POP", "IMAP", "MAPI", "AirSync", "SIP", "XMPP", "WebMail", "XIMSS",
+    "ACAP", "PWD", "LDAP", "RADIUS", "S/MIME", "WebCAL", "WebSite", "HTTP", "FTP", "PBX",
+];
+
 /// Which of the account's passwords is meant; `None`: its own one.
 fn purpose(call: &Call<'_>) -> Result<Option<PasswordPurpose>, Refusal> {
-    let method = call.arguments.find_text("accessMode");
+    let is_mode = |word: &str| ACCESS_MODES.iter().any(|mode| mode.eq_ignore_ascii_case(word));
+    let (mode, tag) = match call.arguments.find_text("modeOrTag") {
+        Some(word) if is_mode(word) => (Some(word), None),
+        word => (None, word),
+    };
+    let method = call.arguments.find_text("accessMode").or(mode);
     let service = method.and_then(|method| match method {
         _ if method.eq_ignore_ascii_case("SIP") => Some(PasswordPurpose::Sip),
         _ if method.eq_ignore_ascii_case("RADIUS") => Some(PasswordPurpose::Radius),
         _ => None,
     });
-    match call.arguments.find_text("tag") {
+    match call.arguments.find_text("tag").or(tag) {
         None => Ok(service),
         Some(_) if method.is_some() => Err(Refusal::General("a password has a METHOD or a TAG, not both")),
         Some(tag) if (1..=TAG_BYTES_MAX).contains(&tag.len()) => Ok(Some(PasswordPurpose::Application(tag.into()))),

@@ -2,7 +2,7 @@
 
 use super::administration::{Change, Changed};
 use super::record::AccountRecord;
-use super::{Directory, DirectoryFault, keys, settings};
+use super::{Directory, DirectoryFault, keys, objects, settings};
 use crate::model::{AccountName, DomainName};
 use crate::notation::Dictionary;
 use crate::store::{ReadFault, Versioned};
@@ -57,7 +57,8 @@ impl Directory {
         Ok(change.0)
     }
 
-    /// What to commit to give a domain, with all that is in it, another name.
+    /// What to commit to give a domain, with all that is in it, another name. Its groups and
+    /// forwarders know its accounts by the new one.
     ///
     /// # Errors
     /// [`DirectoryFault::NoDomain`], [`DirectoryFault::MainDomain`],
@@ -84,7 +85,7 @@ impl Directory {
         for (key, versioned) in self.records_of(old)? {
             // Each record is moved as it was read, or not at all.
             change.expect(key.clone(), Some(versioned.revision));
-            change.put(keys::moved(&key, old, new), versioned.bytes);
+            change.put(keys::moved(&key, old, new), objects::readdressed(&key, versioned.bytes, old, new)?);
             change.delete(key);
         }
         Ok(change.0)

@@ -168,6 +168,31 @@ impl Directory {
     }
 }
 
+/// The record that was under `key` in the domain `old`, which has become `new`: addresses in `old`
+/// that a group or a forwarder has are in `new`.
+pub(super) fn readdressed(
+    key: &[u8],
+    record: Vec<u8>,
+    old: &DomainName,
+    new: &DomainName,
+) -> Result<Vec<u8>, DirectoryFault> {
+    if !matches!(key.first(), Some(b'G' | b'F')) {
+        return Ok(record);
+    }
+    let moved = |address: Value| match address.as_str().and_then(|text| text.rsplit_once('@')) {
+        Some((local, domain)) if domain.eq_ignore_ascii_case(old.as_str()) => {
+            Value::from(format!("{local}@{new}").as_str())
+        }
+        Some(_) | None => address,
+    };
+    let value = decode_value(&record).map_err(|fault| DirectoryFault::Read(unusable("a group or forwarder", fault)))?;
+    let Value::Dictionary(mut group) = value else { return encode_value(&moved(value)) };
+    if let Some(Value::Array(members)) = group.remove(MEMBERS) {
+        group.insert(MEMBERS, Value::Array(members.into_iter().map(moved).collect()));
+    }
+    encode_value(&Value::Dictionary(group))
+}
+
 /// `value` with the name `new` wherever it has `old`, or, of a group, without `old`. `None`: it
 /// does not have it, or is a forwarder that shall lead nowhere else.
 fn without(kind: Kind, value: &Value, old: &AccountName, new: Option<&AccountName>) -> Option<Value> {

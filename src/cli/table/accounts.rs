@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
         .by(accounts::one_setting),
     row(
         "SETACCOUNTPASSWORD",
-        "accountName PASSWORD|TO newPassword [METHOD accessMode] [TAG|NAME tag] [CHECK]",
+        "accountName PASSWORD|TO newPassword [METHOD accessMode] [TAG|NAME tag] [CHECK] [modeOrTag]",
         administers("BasicSettings").or_self(),
         Nothing,
         "change an account's password",
