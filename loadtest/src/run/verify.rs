@@ -170,7 +170,9 @@ pub(crate) fn verify(options: &Options) -> io::Result<ExitCode> {
     }
     let worst: Vec<String> =
         found.iter().take(20).map(|(account, it)| format!("{} {it:?}", naming.account(*account))).collect();
-    report.text("among_them", worst.join(", "));
+    if !worst.is_empty() {
+        report.text("among_them", worst.join(", "));
+    }
     report.print(options.json)?;
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
