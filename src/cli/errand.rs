@@ -3,8 +3,8 @@ use std::fmt;
 
 use super::accounts::is_guarded;
 use super::answer::Answer;
-use super::call::{Call, Deed, Scene, Work, is_lent, target};
-use super::grammar;
+use super::arguments::Arguments;
+use super::call::{Call, Deed, Perform, Scene, Work, is_lent, target};
 use super::refusal::{Refusal, Stop};
 use super::right::{Actor, Target};
 use super::table::{Found, Row, Status, find};
@@ -117,19 +117,35 @@ impl Errand {
         if word.eq_ignore_ascii_case(b"HELP") {
             return Ok(Deed::Say(super::handbook::help(rest)));
         }
-        let row = match find(word) {
-            Some(Found::Row(row)) => row,
-            Some(Found::Bygone(_)) => return Err(Refusal::UnsupportedSpelling.into()),
-            None => return Err(Refusal::UnknownCommand.into()),
-        };
-        let (Status::Full(perform) | Status::Partial(perform)) = row.status else {
-            return Err(Refusal::Unsupported(row).into());
-        };
-        let arguments = grammar::read(row.arguments, rest).map_err(|misfit| Refusal::Misfit(row, misfit))?;
+        let (row, perform, arguments) = understand(word, rest)?;
         let target = target(row, &arguments, actor, scene.directory)?;
         check_right(row, actor, &target, scene)?;
         perform(&Call { scene, errand: self, row, actor, target, arguments })
     }
+}
+
+/// The row that `word` names, what carries it out, and its arguments in `rest`.
+fn understand(word: &[u8], rest: &[u8]) -> Result<(&'static Row, Perform, Arguments), Refusal> {
+    match find(word) {
+        Some(Found::Row(row, grammar)) => match row.status {
+            Status::Full(perform) | Status::Partial(perform) => {
+                let arguments = grammar.read(rest).map_err(|misfit| Refusal::Misfit(row, misfit))?;
+                Ok((row, perform, arguments))
+            }
+            Status::Unsupported => Err(Refusal::Unsupported(row)),
+        },
+        Some(Found::Bygone(_)) => Err(Refusal::UnsupportedSpelling),
+        None => Err(Refusal::UnknownCommand),
+    }
+}
+
+/// Reads `line` as a command, and does nothing.
+///
+/// # Errors
+/// What the client is told of its mistake.
+pub fn check_line(line: &[u8]) -> Result<(), Answer> {
+    let (word, rest) = split(line);
+    understand(word, rest).map(drop).map_err(Answer::refused)
 }
 
 fn check_right(row: &'static Row, actor: &Actor, target: &Target, scene: &Scene<'_>) -> Result<(), Stop> {
@@ -170,7 +186,7 @@ pub struct Verb {
 #[must_use]
 pub fn verb(line: &[u8]) -> Option<Verb> {
     Some(match find(split(line).0)? {
-        Found::Row(row) => Verb { name: row.name(), is_change: !row.is_reading() },
+        Found::Row(row, _) => Verb { name: row.name(), is_change: !row.is_reading() },
         Found::Bygone(name) => Verb { name, is_change: false },
     })
 }

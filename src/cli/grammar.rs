@@ -73,48 +73,69 @@ enum Item {
     Optional(Vec<Part>),
 }
 
-/// Reads the arguments that `grammar` describes from `text`, what follows the command's name.
-pub(super) fn read(grammar: &'static str, text: &[u8]) -> Result<Arguments, Misfit> {
-    let items = parse(grammar);
-    let mut cursor = Cursor { text, at: 0 };
-    let mut arguments = Arguments::default();
-    let mut rest = items.as_slice();
-    while let Some(first) = rest.first() {
-        match first {
-            Item::Needed(part) => {
-                cursor.part(*part, &mut arguments)?;
-                rest = &rest[1..];
-            }
-            Item::Optional(_) => {
-                let count = rest.iter().take_while(|item| matches!(item, Item::Optional(_))).count();
-                let (options, after) = rest.split_at(count);
-                cursor.options(options, after.first(), &mut arguments)?;
-                rest = after;
-            }
+impl Item {
+    /// The part that it begins with; an item without any is never made.
+    fn opener(&self) -> Option<Part> {
+        match self {
+            Self::Needed(part) => Some(*part),
+            Self::Optional(parts) => parts.first().copied(),
         }
     }
-    cursor.skip_blanks();
-    if cursor.rest().is_empty() { Ok(arguments) } else { Err(Misfit::Shape) }
+
+    fn parts(&self) -> &[Part] {
+        match self {
+            Self::Needed(part) => std::slice::from_ref(part),
+            Self::Optional(parts) => parts,
+        }
+    }
 }
 
-/// The items of a grammar.
-fn parse(grammar: &'static str) -> Vec<Item> {
-    let mut items = Vec::new();
-    let mut open: Option<Vec<Part>> = None;
-    for word in grammar.split_ascii_whitespace() {
-        let opens = word.strip_prefix('[');
-        let closes = word.strip_suffix(']').is_some();
-        let part = Part::parse(opens.unwrap_or(word).trim_end_matches(']'));
-        match (&mut open, opens) {
-            (None, None) => items.push(Item::Needed(part)),
-            (None, Some(_)) => open = Some(vec![part]),
-            (Some(parts), _) => parts.push(part),
+/// A grammar, taken apart.
+#[derive(Debug)]
+pub(super) struct Grammar(Vec<Item>);
+
+impl Grammar {
+    pub(super) fn parse(text: &'static str) -> Self {
+        let mut items = Vec::new();
+        let mut open: Option<Vec<Part>> = None;
+        for word in text.split_ascii_whitespace() {
+            let opens = word.strip_prefix('[');
+            let closes = word.strip_suffix(']').is_some();
+            let part = Part::parse(opens.unwrap_or(word).trim_end_matches(']'));
+            match (&mut open, opens) {
+                (None, None) => items.push(Item::Needed(part)),
+                (None, Some(_)) => open = Some(vec![part]),
+                (Some(parts), _) => parts.push(part),
+            }
+            if closes && let Some(parts) = open.take() {
+                items.push(Item::Optional(parts));
+            }
         }
-        if closes && let Some(parts) = open.take() {
-            items.push(Item::Optional(parts));
-        }
+        Self(items)
     }
-    items
+
+    /// Reads the arguments that it describes from `text`, what follows the command's name.
+    pub(super) fn read(&self, text: &[u8]) -> Result<Arguments, Misfit> {
+        let mut cursor = Cursor { text, at: 0 };
+        let mut arguments = Arguments::default();
+        let mut rest = self.0.as_slice();
+        while let Some(first) = rest.first() {
+            match first {
+                Item::Needed(part) => {
+                    cursor.part(*part, &mut arguments)?;
+                    rest = &rest[1..];
+                }
+                Item::Optional(_) => {
+                    let count = rest.iter().take_while(|item| matches!(item, Item::Optional(_))).count();
+                    let (options, after) = rest.split_at(count);
+                    cursor.options(options, after.first(), &mut arguments)?;
+                    rest = after;
+                }
+            }
+        }
+        cursor.skip_blanks();
+        if cursor.rest().is_empty() { Ok(arguments) } else { Err(Misfit::Shape) }
+    }
 }
 
 struct Cursor<'a> {
@@ -145,17 +166,12 @@ impl<'a> Cursor<'a> {
 
     /// Reads each of `options` that is there, in any order.
     fn options(&mut self, options: &[Item], after: Option<&Item>, arguments: &mut Arguments) -> Result<(), Misfit> {
-        let parts = |item: &Item| match item {
-            Item::Needed(part) => vec![*part],
-            Item::Optional(parts) => parts.clone(),
-        };
-        let mut waiting: Vec<Vec<Part>> = options.iter().map(parts).collect();
+        let mut waiting: Vec<&Item> = options.iter().collect();
         loop {
             self.skip_blanks();
-            let openers = waiting.iter().filter_map(|parts| parts.first().copied());
-            let keywords = openers.chain(after.and_then(|item| parts(item).first().copied()));
-            let is_keyword = keywords.into_iter().any(|part| matches!(part, Part::Keyword(word) if self.is_at(word)));
-            let begins = |parts: &Vec<Part>| match parts.first() {
+            let mut openers = waiting.iter().copied().chain(after).filter_map(Item::opener);
+            let is_keyword = openers.any(|part| matches!(part, Part::Keyword(word) if self.is_at(word)));
+            let begins = |item: &&Item| match item.opener() {
                 Some(Part::Keyword(word)) => self.is_at(word),
                 Some(Part::Argument(_, Kind::Dictionary)) => self.rest().starts_with(b"{"),
                 Some(Part::Argument(_, Kind::Array)) => self.rest().starts_with(b"("),
@@ -166,8 +182,8 @@ impl<'a> Cursor<'a> {
                 None => false,
             };
             let Some(index) = waiting.iter().position(begins) else { return Ok(()) };
-            for part in waiting.remove(index) {
-                self.part(part, arguments)?;
+            for part in waiting.remove(index).parts() {
+                self.part(*part, arguments)?;
             }
         }
     }
@@ -245,7 +261,7 @@ mod tests {
     use super::*;
 
     fn show(grammar: &'static str, text: &str) -> String {
-        match read(grammar, text.as_bytes()) {
+        match Grammar::parse(grammar).read(text.as_bytes()) {
             Ok(arguments) => arguments.to_string(),
             Err(misfit) => format!("{misfit:?}"),
         }

@@ -9,7 +9,7 @@ use crate::config::module::{NUMBERS, Number};
 /// The text that HELP answers, with what follows the word.
 pub(super) fn help(rest: &[u8]) -> String {
     match find(rest.trim_ascii()) {
-        Some(Found::Row(row)) => format!("{} - {}", row.usage(), row.help),
+        Some(Found::Row(row, _)) => format!("{} - {}", row.usage(), row.help),
         Some(Found::Bygone(name)) => format!("{name} is not supported by this server"),
         None => "commands are NEWPASS INLINE QUIT and those that LISTCLICOMMANDS lists - HELP with a name tells more"
             .to_owned(),

@@ -41,5 +41,5 @@ mod world;
 
 pub use answer::Answer;
 pub use call::{Scene, Work};
-pub use errand::{Errand, Next, Verb, verb};
+pub use errand::{Errand, Next, Verb, check_line, verb};
 pub use handbook::page;

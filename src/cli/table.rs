@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::call::Perform;
+use super::grammar::Grammar;
 use super::kept::{Place, Whose};
 use super::right::Right;
 
@@ -173,10 +174,10 @@ const BYGONE: &[&str] = &[
 ];
 
 /// What a word means as a command.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) enum Found {
-    /// This one.
-    Row(&'static Row),
+    /// This one, with its grammar taken apart.
+    Row(&'static Row, Grammar),
     /// One of some older version.
     Bygone(&'static str),
 }
@@ -187,16 +188,17 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
 }
 
 /// Finds the command that `word` names, in any letter case.
-pub(super) fn find(word: &[u8]) -> Option<Found> {
+pub(super) fn find(word: &[u8]) -> Option<&'static Found> {
     static INDEX: LazyLock<HashMap<&'static str, Found>> = LazyLock::new(|| {
         let names = |row: &'static Row| {
-            std::iter::once(row.name).chain(row.spellings.iter().copied()).map(move |name| (name, Found::Row(row)))
+            let found = move |name| (name, Found::Row(row, Grammar::parse(row.arguments)));
+            std::iter::once(row.name).chain(row.spellings.iter().copied()).map(found)
         };
         let bygone = BYGONE.iter().map(|&name| (name, Found::Bygone(name)));
         rows().flat_map(names).chain(bygone).collect()
     });
     let word = std::str::from_utf8(word).ok()?.to_ascii_uppercase();
-    INDEX.get(word.as_str()).copied()
+    INDEX.get(word.as_str())
 }
 
 #[cfg(test)]
@@ -204,7 +206,6 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::cli::grammar;
 
     #[test]
     fn every_documented_command_has_one_row() {
@@ -238,7 +239,7 @@ mod tests {
     fn every_grammar_can_be_read() {
         for row in rows() {
             // Nothing fits but what a command without needs accepts.
-            let is_bare = grammar::read(row.arguments, b"").is_ok();
+            let is_bare = Grammar::parse(row.arguments).read(b"").is_ok();
             let needs = row.arguments.split(' ').scan(0_i32, |depth, word| {
                 *depth += i32::from(word.starts_with('['));
                 let is_needed = *depth == 0 && !word.is_empty();

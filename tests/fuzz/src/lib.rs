@@ -5,14 +5,17 @@
 
 mod argon2id;
 mod line;
+mod notation;
 mod records;
 mod session;
 
 use keyturn::auth::{Credentials, legacy};
+use keyturn::cli;
 use keyturn::proto::{Command, redacted};
 
 pub use argon2id::argon2id;
 pub use line::line;
+pub use notation::notation;
 pub use records::records;
 pub use session::{session, stls};
 
@@ -39,6 +42,17 @@ pub fn command(input: &[u8]) {
     assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     let is_user = input.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"USER "));
     assert!(is_user || shown.len() <= "(18446744073709551615 bytes)".len());
+}
+
+/// Any bytes after the login are a command whose arguments fit its row, or get one short line of
+/// failure, which a client can take for nothing else.
+pub fn cli(input: &[u8]) {
+    if let Err(answer) = cli::check_line(input) {
+        let answer = answer.into_bytes();
+        let text = answer.strip_suffix(b"\r\n").expect("ends in CR LF");
+        assert!(text.starts_with(b"50") && text.get(3) == Some(&b' '), "{}", text.escape_ascii());
+        assert!(text.len() < 256 && text.iter().all(|byte| (b' '..=b'~').contains(byte)), "{}", text.escape_ascii());
+    }
 }
 
 /// Any bytes are a hash that can be kept and read again, or a fault that does not repeat them.
