@@ -11,6 +11,7 @@ mod differential;
 mod durability;
 mod house;
 mod lifecycle;
+mod listing;
 mod load;
 mod pressure;
 mod secrecy;

@@ -118,6 +118,7 @@ impl Connection {
                 Effect::Challenge(_)
                 | Effect::Change { .. }
                 | Effect::Command { .. }
+                | Effect::GoOn
                 | Effect::Delay
                 | Effect::StartTls => {
                     unreachable!("no load asks the baseline for that")

@@ -1,11 +1,12 @@
 use std::io::Write;
 
+use super::listing::Piece;
 use super::refusal::Refusal;
 use crate::control::Failed;
 use crate::notation::Value;
 
-/// Bytes of one answer. A longer one is refused: it would have to be held in memory.
-pub(super) const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Bytes of one answer that is held in memory; a longer one is refused. Lists are not held.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// What the client is told, ready to be sent: one line with its code, CR LF included, and unless
 /// the session is inline a second one with the data.
@@ -19,10 +20,15 @@ impl Answer {
         Self(b"200 OK\r\n".to_vec())
     }
 
-    /// Done, and this is the outcome. In an inline session even an empty object has the code 201:
+    /// What stands before the outcome. In an inline session even an empty object has the code 201:
     /// clients would wait for more lines after a 200.
+    pub(super) fn before_data(is_inline: bool) -> &'static [u8] {
+        if is_inline { b"201 " } else { b"200 data follow\r\n" }
+    }
+
+    /// Done, and this is the outcome.
     pub(super) fn data(value: &Value, is_inline: bool) -> Self {
-        let mut line = if is_inline { b"201 ".to_vec() } else { b"200 data follow\r\n".to_vec() };
+        let mut line = Self::before_data(is_inline).to_vec();
         write!(line, "{value}\r\n").expect("a Vec takes every byte");
         if line.len() > ANSWER_BYTES_MAX {
             return Self::refused(Refusal::General("the answer is too long - ask for a part of it"));
@@ -70,6 +76,13 @@ impl Answer {
     #[must_use]
     pub fn unknown() -> Self {
         Self::refused(Refusal::General("server error - the change may or may not have been made"))
+    }
+
+    /// All of a list, in one piece.
+    #[must_use]
+    pub fn list(piece: Piece) -> Self {
+        debug_assert!(piece.is_last, "a part of a list is no answer");
+        Self(piece.bytes)
     }
 
     /// The bytes to send.

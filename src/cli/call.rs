@@ -1,5 +1,6 @@
 use super::arguments::Arguments;
 use super::errand::Errand;
+use super::listing::Pages;
 use super::refusal::{Refusal, Stop};
 use super::right::{Actor, Target};
 use super::table::Row;
@@ -56,6 +57,8 @@ pub(super) enum Deed {
     Nothing,
     /// Show this.
     Show(Value),
+    /// Show this, however long it is.
+    List(Pages),
     /// Say this.
     Say(String),
     /// Commit this; then it is done.

@@ -1,60 +1,41 @@
 //! Commands about domains.
 
-use super::answer::ANSWER_BYTES_MAX;
 use super::call::{Call, Deed};
+use super::listing::{PAGE, Pages, step};
 use super::refusal::{Refusal, Stop};
 use super::right::ServerRight;
 use crate::directory::Scope;
-use crate::model::{AccountName, DomainName};
-use crate::notation::{Dictionary, Value};
+use crate::model::DomainName;
+use crate::notation::Value;
 
 type Done = Result<Deed, Stop>;
 
-/// Names read at a time.
-const PAGE: usize = 1024;
-
 /// What clients are shown as the type of every account.
-const ACCOUNT_TYPE: &str = "macnt";
+pub(super) const ACCOUNT_TYPE: &str = "macnt";
 
 /// LISTDOMAINS
-pub(super) fn list(call: &Call<'_>) -> Done {
-    Ok(Deed::Show(Value::Array(all(call)?.iter().map(|name| Value::from(name.as_str())).collect())))
+pub(super) fn list(_: &Call<'_>) -> Done {
+    let mut last = None;
+    Ok(Deed::List(Pages::array(move |directory, items| {
+        let page = directory.domains(last.as_ref(), PAGE)?;
+        page.iter().for_each(|name| items.element(&Value::from(name.as_str())));
+        Ok(step(&mut last, page))
+    })))
 }
 
 /// LISTADMINDOMAINS
 pub(super) fn list_administered(call: &Call<'_>) -> Done {
     let administrators = call.domain()?;
-    let mut names = Vec::new();
-    for name in all(call)? {
-        if call.directory().is_administered_by(&name, &administrators)? {
-            names.push(Value::from(name.as_str()));
+    let mut last = None;
+    Ok(Deed::List(Pages::array(move |directory, items| {
+        let page = directory.domains(last.as_ref(), PAGE)?;
+        for name in &page {
+            if directory.is_administered_by(name, &administrators)? {
+                items.element(&Value::from(name.as_str()));
+            }
         }
-    }
-    Ok(Deed::Show(Value::Array(names)))
-}
-
-/// Sees everything that `page` hands out, given the last of what it handed out before and how
-/// many to hand out.
-pub(super) fn each_of<T>(
-    mut page: impl FnMut(Option<&T>, usize) -> Result<Vec<T>, Stop>,
-    mut see: impl FnMut(&T),
-) -> Result<(), Stop> {
-    let mut last: Option<T> = None;
-    loop {
-        let mut some = page(last.as_ref(), PAGE)?;
-        some.iter().for_each(&mut see);
-        match some.pop() {
-            Some(end) => last = Some(end),
-            None => return Ok(()),
-        }
-    }
-}
-
-/// The names of all domains.
-fn all(call: &Call<'_>) -> Result<Vec<DomainName>, Stop> {
-    let mut names = Vec::new();
-    each_of(|last, count| Ok(call.directory().domains(last, count)?), |name: &DomainName| names.push(name.clone()))?;
-    Ok(names)
+        Ok(step(&mut last, page))
+    })))
 }
 
 /// CREATEDOMAIN
@@ -247,21 +228,13 @@ pub(super) fn set_cluster_account_defaults(call: &Call<'_>) -> Done {
 
 /// LISTACCOUNTS
 pub(super) fn list_accounts(call: &Call<'_>) -> Done {
-    let domain = call.domain()?;
-    let mut names = Dictionary::new();
-    let (mut bytes, mut last): (usize, Option<AccountName>) = (0, None);
-    loop {
-        let page = call.directory().accounts(&domain, last.as_ref(), PAGE)?;
-        let Some(end) = page.last() else { return Ok(Deed::Show(Value::Dictionary(names))) };
-        last = Some(end.clone());
-        for name in page {
-            bytes += name.local().len() + ACCOUNT_TYPE.len() + 2;
-            names.insert(name.local(), Value::from(ACCOUNT_TYPE));
-        }
-        if bytes > ANSWER_BYTES_MAX {
-            return Err(Refusal::General("domain has too many accounts for one list - use LISTDOMAINOBJECTS").into());
-        }
-    }
+    let (domain, kind) = (call.domain()?, Value::from(ACCOUNT_TYPE));
+    let mut last = None;
+    Ok(Deed::List(Pages::dictionary(move |directory, items| {
+        let page = directory.accounts(&domain, last.as_ref(), PAGE)?;
+        page.iter().for_each(|name| items.pair(name.local(), &kind));
+        Ok(step(&mut last, page))
+    })))
 }
 
 const ILLEGAL: Refusal = Refusal::General("domain name has illegal characters");

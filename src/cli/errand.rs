@@ -5,6 +5,7 @@ use super::accounts::is_guarded;
 use super::answer::Answer;
 use super::arguments::Arguments;
 use super::call::{Call, Deed, Perform, Scene, Work, is_lent, target};
+use super::listing::Listing;
 use super::refusal::{Refusal, Stop};
 use super::right::{Actor, Target};
 use super::table::{Found, Row, Status, find};
@@ -32,6 +33,8 @@ pub struct Errand {
 pub enum Next {
     /// Tell the client this.
     Tell(Answer),
+    /// Tell the client all pieces of this.
+    List(Listing),
     /// Commit this; then tell the client that it is done.
     Commit {
         /// What to commit.
@@ -102,6 +105,7 @@ impl Errand {
         Ok(match deed {
             Ok(Deed::Nothing) => Next::Tell(Answer::done()),
             Ok(Deed::Show(value)) => Next::Tell(Answer::data(&value, self.is_inline)),
+            Ok(Deed::List(pages)) => Next::List(Listing::new(pages, self.is_inline)),
             Ok(Deed::Say(text)) => Next::Tell(Answer::remark(&text)),
             Ok(Deed::Commit(transaction)) => Next::Commit { transaction, renews: false },
             Ok(Deed::Renew(transaction)) => Next::Commit { transaction, renews: true },

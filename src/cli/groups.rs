@@ -1,7 +1,7 @@
 //! Commands about groups and forwarders.
 
 use super::call::{Call, Deed, object};
-use super::domains::each_of;
+use super::listing::{PAGE, Pages, step};
 use super::refusal::{Refusal, Stop};
 use super::right::{ServerRight, Target};
 use crate::directory::Kind;
@@ -50,8 +50,8 @@ pub(super) fn list_forwarders(call: &Call<'_>) -> Done {
 
 /// FINDFORWARDERS
 pub(super) fn find_forwarders(call: &Call<'_>) -> Done {
-    let address = call.arguments.text("address");
-    names(call, Kind::Forwarder, |target| target.as_str().is_some_and(|text| text.eq_ignore_ascii_case(address)))
+    let address = call.arguments.text("address").to_owned();
+    names(call, Kind::Forwarder, move |target| target.as_str().is_some_and(|text| text.eq_ignore_ascii_case(&address)))
 }
 
 /// CREATEFORWARDER
@@ -84,20 +84,15 @@ fn group(call: &Call<'_>) -> Value {
 }
 
 /// The names of the objects that `is_meant`.
-fn names(call: &Call<'_>, kind: Kind, is_meant: impl Fn(&Value) -> bool) -> Done {
+fn names(call: &Call<'_>, kind: Kind, is_meant: impl Fn(&Value) -> bool + Send + 'static) -> Done {
     let domain = call.domain()?;
-    let mut names = Vec::new();
-    each_of(
-        |last: Option<&(AccountName, Value)>, count| {
-            Ok(call.directory().objects(kind, &domain, last.map(|(name, _)| name), count)?)
-        },
-        |(name, value)| {
-            if is_meant(value) {
-                names.push(Value::from(name.local()));
-            }
-        },
-    )?;
-    Ok(Deed::Show(Value::Array(names)))
+    let mut last: Option<(AccountName, Value)> = None;
+    Ok(Deed::List(Pages::array(move |directory, items| {
+        let page = directory.objects(kind, &domain, last.as_ref().map(|(name, _)| name), PAGE)?;
+        let meant = page.iter().filter(|(_, value)| is_meant(value));
+        meant.for_each(|(name, _)| items.element(&Value::from(name.local())));
+        Ok(step(&mut last, page))
+    })))
 }
 
 /// The object that the command is about.

@@ -5,10 +5,11 @@
 //! ([`Next`]). Whoever runs it commits, hashes and sends.
 //!
 //! ```text
-//! line --grammar--> arguments --rights--> function --> Answer | Transaction | Work
+//! line --grammar--> arguments --rights--> function --> Answer | Listing | Transaction | Work
 //! ```
 //!
-//! An errand holds one line, its arguments while it runs, and one answer, which has a limit.
+//! An errand holds one line, its arguments while it runs, and one answer, which has a limit; a
+//! list is read and sent piece by piece instead ([`Listing`]).
 //! Command lines may hold passwords: lines and arguments are overwritten when they are dropped,
 //! and [`verb`] tells how much of a line a log may show.
 
@@ -25,6 +26,7 @@ mod groups;
 mod handbook;
 mod kept;
 mod kinds;
+mod listing;
 mod modules;
 mod monitor;
 mod objects;
@@ -43,3 +45,4 @@ pub use answer::Answer;
 pub use call::{Scene, Work};
 pub use errand::{Errand, Next, Verb, check_line, verb};
 pub use handbook::page;
+pub use listing::{Listing, Piece};

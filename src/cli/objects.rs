@@ -1,16 +1,12 @@
 //! LISTDOMAINOBJECTS: what is in a domain, in portions.
 
 use super::call::{Call, Deed};
+use super::domains::ACCOUNT_TYPE;
+use super::listing::{Items, PAGE, Pages};
 use super::refusal::{Refusal, Stop};
-use crate::directory;
+use crate::directory::{self, Directory, DirectoryFault};
 use crate::model::{AccountName, DomainName};
-use crate::notation::{Dictionary, Value};
-
-/// Objects of one portion.
-const LIMIT_MAX: usize = 100_000;
-
-/// Names read at a time.
-const PAGE: usize = 1024;
+use crate::notation::Value;
 
 /// How far a client has come. It travels as text, `accounts:aliases:forwarders:kind:last`: the
 /// server keeps nothing between two portions, and counts only for the first one.
@@ -81,73 +77,88 @@ pub(super) fn list(call: &Call<'_>) -> Result<Deed, Stop> {
     let domain = call.domain()?;
     let limit = call.arguments.text("limit").parse::<usize>().map_err(|_| Refusal::General("limit is not a number"))?;
     let filter = call.arguments.find_text("substring").unwrap_or_default().to_ascii_lowercase();
-    let mut cookie = match call.arguments.find_text("cookie") {
+    let has_cookie = call.arguments.has("COOKIE");
+    let cookie = match call.arguments.find_text("cookie") {
         Some(text) if !text.is_empty() => Cookie::parse(text, &domain).ok_or(BAD_COOKIE)?,
         _ => Cookie { counts: call.directory().count_objects(&domain)?, kind: Kind::Account, last: None },
     };
-    let found = portion(call, &domain, &filter, limit.min(LIMIT_MAX), &mut cookie)?;
-    let [accounts, aliases, forwarders] = cookie.counts.map(|count| Value::from(count.to_string().as_str()));
-    let mut answer = vec![accounts, Value::Dictionary(found), aliases, forwarders];
-    if call.arguments.has("COOKIE") {
-        answer.push(Value::from(cookie.print().as_str()));
-    }
-    Ok(Deed::Show(Value::Array(answer)))
+    let mut portion = Portion { domain, filter, kinds: kinds(call), limit, cookie };
+    let [accounts, aliases, forwarders] = portion.cookie.counts.map(|count| Value::from(count.to_string().as_str()));
+    Ok(Deed::List(Pages::dictionary_within(&format!("({accounts},"), move |directory, items| {
+        let has_more = portion.read(directory, items)?;
+        if !has_more {
+            let cookie = Value::from(portion.cookie.print().as_str());
+            let cookie = if has_cookie { format!(",{cookie}") } else { String::new() };
+            items.finish(&format!(",{aliases},{forwarders}{cookie})"));
+        }
+        Ok(has_more)
+    })))
 }
 
-/// The next `limit` objects whose names hold `filter`; moves the cookie behind them.
-fn portion(
-    call: &Call<'_>,
-    domain: &DomainName,
-    filter: &str,
+/// The kinds asked for: all where none is named.
+fn kinds(call: &Call<'_>) -> Vec<Kind> {
+    const ALL: [(&str, Kind); 3] =
+        [("ACCOUNTS", Kind::Account), ("ALIASES", Kind::Alias), ("FORWARDERS", Kind::Forwarder)];
+    let are_named = ALL.iter().any(|(word, _)| call.arguments.has(word));
+    ALL.iter().filter(|(word, _)| !are_named || call.arguments.has(word)).map(|(_, kind)| *kind).collect()
+}
+
+/// What is still to be listed.
+struct Portion {
+    domain: DomainName,
+    /// Which names are meant: those that hold it.
+    filter: String,
+    kinds: Vec<Kind>,
+    /// Objects yet to be listed, at the most.
     limit: usize,
-    cookie: &mut Cookie,
-) -> Result<Dictionary, Stop> {
-    let names_kinds =
-        call.arguments.has("ACCOUNTS") || call.arguments.has("ALIASES") || call.arguments.has("FORWARDERS");
-    let wants = |kind: Kind| match kind {
-        Kind::Account => !names_kinds || call.arguments.has("ACCOUNTS"),
-        Kind::Alias => !names_kinds || call.arguments.has("ALIASES"),
-        Kind::Forwarder => !names_kinds || call.arguments.has("FORWARDERS"),
-        Kind::Done => false,
-    };
-    let mut found = Dictionary::new();
-    while cookie.kind != Kind::Done && found.len() < limit {
-        let page = if wants(cookie.kind) { page(call, domain, cookie)? } else { Vec::new() };
+    cookie: Cookie,
+}
+
+impl Portion {
+    /// Prints what is meant of the next page, and moves the cookie behind it. False: that was all.
+    fn read(&mut self, directory: &Directory, items: &mut Items<'_>) -> Result<bool, DirectoryFault> {
+        let is_wanted = self.kinds.contains(&self.cookie.kind);
+        let page = match self.page(directory) {
+            _ if !is_wanted => Vec::new(),
+            Err(DirectoryFault::NoDomain(_)) => Vec::new(),
+            page => page?,
+        };
         if page.is_empty() {
-            cookie.kind = cookie.kind.next();
-            cookie.last = None;
+            self.cookie.kind = self.cookie.kind.next();
+            self.cookie.last = None;
         }
         for (name, value) in page {
-            if found.len() == limit {
+            if self.limit == 0 {
                 break;
             }
-            if name.local().contains(filter) {
-                found.insert(name.local(), value);
+            if name.local().contains(&self.filter) {
+                items.pair(name.local(), &value);
+                self.limit -= 1;
             }
-            cookie.last = Some(name);
+            self.cookie.last = Some(name);
         }
+        Ok(self.cookie.kind != Kind::Done && self.limit > 0)
     }
-    Ok(found)
-}
 
-/// Some objects of the cookie's kind behind its last.
-fn page(call: &Call<'_>, domain: &DomainName, cookie: &Cookie) -> Result<Vec<(AccountName, Value)>, Stop> {
-    let last = cookie.last.as_ref();
-    Ok(match cookie.kind {
-        Kind::Account => {
-            let names = call.directory().accounts(domain, last, PAGE)?;
-            names.into_iter().map(|name| (name, Value::from("macnt"))).collect()
-        }
-        Kind::Alias => {
-            let owner = |owner: AccountName| Value::Array(vec![Value::from(owner.local())]);
-            let pairs = call.directory().aliases(domain, last, PAGE)?;
-            pairs.into_iter().map(|(alias, account)| (alias, owner(account))).collect()
-        }
-        Kind::Forwarder => {
-            let forwarders = call.directory().objects(directory::Kind::Forwarder, domain, last, PAGE)?;
-            let target = |address| Value::Array(vec![Value::Array(vec![address])]);
-            forwarders.into_iter().map(|(name, address)| (name, target(address))).collect()
-        }
-        Kind::Done => Vec::new(),
-    })
+    /// Some objects of the cookie's kind behind its last.
+    fn page(&self, directory: &Directory) -> Result<Vec<(AccountName, Value)>, DirectoryFault> {
+        let last = self.cookie.last.as_ref();
+        Ok(match self.cookie.kind {
+            Kind::Account => {
+                let names = directory.accounts(&self.domain, last, PAGE)?;
+                names.into_iter().map(|name| (name, Value::from(ACCOUNT_TYPE))).collect()
+            }
+            Kind::Alias => {
+                let owner = |owner: AccountName| Value::Array(vec![Value::from(owner.local())]);
+                let pairs = directory.aliases(&self.domain, last, PAGE)?;
+                pairs.into_iter().map(|(alias, account)| (alias, owner(account))).collect()
+            }
+            Kind::Forwarder => {
+                let forwarders = directory.objects(directory::Kind::Forwarder, &self.domain, last, PAGE)?;
+                let target = |address| Value::Array(vec![Value::Array(vec![address])]);
+                forwarders.into_iter().map(|(name, address)| (name, target(address))).collect()
+            }
+            Kind::Done => Vec::new(),
+        })
+    }
 }

@@ -407,7 +407,7 @@ fn nobody_of_a_suspended_domain_may_do_anything() {
 fn objects_are_listed_in_portions() {
     let mut world = World::furnished();
     world.expect(&[
-        ("LISTDOMAINOBJECTS other.example 10", "201 (2,{admin=macnt;alias=(user);user=macnt;},1,0)"),
+        ("LISTDOMAINOBJECTS other.example 10", "201 (2,{admin=macnt;user=macnt;alias=(user);},1,0)"),
         ("LISTDOMAINOBJECTS other.example 10 ACCOUNTS", "201 (2,{admin=macnt;user=macnt;},1,0)"),
         ("LISTDOMAINOBJECTS other.example filter \"US\" 10", "201 (2,{user=macnt;},1,0)"),
         ("LISTDOMAINOBJECTS other.example 1 COOKIE \"\"", "201 (2,{admin=macnt;},1,0,\"2:1:0:account:admin\")"),

@@ -95,6 +95,17 @@ impl World {
                 Scene { directory, now: 1_000_000_000, started_at: 999_999_000, password_bytes_min: 8, control };
             match errand.run(proof, &scene).unwrap() {
                 Next::Tell(answer) => return line_of(answer),
+                Next::List(mut listing) => {
+                    let mut bytes = Vec::new();
+                    loop {
+                        let piece = listing.next_piece(&self.directory).unwrap();
+                        bytes.extend(piece.bytes);
+                        if piece.is_last {
+                            break;
+                        }
+                    }
+                    return String::from_utf8(bytes).unwrap().strip_suffix("\r\n").unwrap().to_owned();
+                }
                 Next::Do(action) => return line_of(Answer::of(self.control.carry_out(action))),
                 Next::Commit { transaction, renews } => {
                     if self.commit(&transaction) {

@@ -31,8 +31,11 @@ pub enum Effect {
         /// Whether data is to come in the reply line.
         is_inline: bool,
     },
-    /// Send these bytes: whole lines with their terminators.
+    /// Send these bytes of an answer; when there is room for more, deliver
+    /// [`super::Event::HasRoom`] if the session awaits it.
     Send(Vec<u8>),
+    /// Have the next part of the answer made; answer with [`super::Event::Executed`].
+    GoOn,
     /// Let the configured failure delay pass, then deliver [`super::Event::DelayPassed`].
     Delay,
     /// Send what is pending, then speak TLS: the next bytes received are the client's part of a

@@ -19,8 +19,10 @@ pub enum Event<'a> {
     Verified(Verdict),
     /// The answer to [`super::Effect::Change`].
     Changed(ChangeOutcome),
-    /// The answer to [`super::Effect::Command`].
+    /// The answer to [`super::Effect::Command`] and [`super::Effect::GoOn`].
     Executed(CommandOutcome),
+    /// What was to be sent is on its way, so that there is room for more.
+    HasRoom,
     /// The time asked for by [`super::Effect::Delay`] has passed.
     DelayPassed,
     /// A time limit passed. Ignored unless a line is awaited: work once asked for is answered
@@ -43,6 +45,7 @@ impl fmt::Debug for Event<'_> {
             Self::Verified(verdict) => write!(f, "Verified({verdict:?})"),
             Self::Changed(outcome) => write!(f, "Changed({outcome:?})"),
             Self::Executed(outcome) => write!(f, "Executed({outcome:?})"),
+            Self::HasRoom => f.write_str("HasRoom"),
             Self::DelayPassed => f.write_str("DelayPassed"),
             Self::TimedOut(limit) => write!(f, "TimedOut({limit:?})"),
             Self::ShuttingDown => f.write_str("ShuttingDown"),
@@ -110,7 +113,7 @@ pub enum ChangeOutcome {
     Unknown,
 }
 
-/// How a command ended.
+/// How a command ended, or goes on.
 pub enum CommandOutcome {
     /// It has been carried out or refused.
     Answered {
@@ -119,6 +122,10 @@ pub enum CommandOutcome {
         /// What to send: whole lines with their terminators.
         answer: Vec<u8>,
     },
+    /// It is being answered, and this is the next part of the answer, but not the last.
+    Part(Vec<u8>),
+    /// The rest of an answer that has begun cannot be had.
+    Broken,
     /// The account is gone, or its password is another one now; nothing was done.
     Expired,
 }
@@ -128,6 +135,8 @@ impl fmt::Debug for CommandOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Answered { proof, answer } => write!(f, "Answered({proof:?}, {} bytes)", answer.len()),
+            Self::Part(part) => write!(f, "Part({} bytes)", part.len()),
+            Self::Broken => f.write_str("Broken"),
             Self::Expired => f.write_str("Expired"),
         }
     }

@@ -36,8 +36,11 @@ pub enum Wire {
 pub enum Awaits {
     /// The client's next line.
     Line,
-    /// The answer to [`Effect::Verify`], [`Effect::Change`] or [`Effect::Command`].
+    /// The answer to [`Effect::Verify`], [`Effect::Change`], [`Effect::Command`] or
+    /// [`Effect::GoOn`].
     Answer,
+    /// [`Event::HasRoom`].
+    Room,
     /// [`Event::DelayPassed`].
     Delay,
     /// That nothing is received any more: [`Event::Quiet`] or [`Event::Stray`].
@@ -66,6 +69,8 @@ enum State {
     },
     Changing,
     Commanding,
+    /// A part of an answer is being sent, which was not the last.
+    Showing,
     Closed,
 }
 
@@ -98,6 +103,7 @@ impl Session {
                 Awaits::Line
             }
             State::Verifying | State::Changing | State::Commanding => Awaits::Answer,
+            State::Showing => Awaits::Room,
             State::Denying => Awaits::Delay,
             State::Upgrading => Awaits::Quiet,
             State::Closed => Awaits::Nothing,
@@ -107,7 +113,7 @@ impl Session {
     /// Whether the client has logged in.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
-        matches!(self.state, State::ExpectNewPass { .. } | State::Changing | State::Commanding)
+        matches!(self.state, State::ExpectNewPass { .. } | State::Changing | State::Commanding | State::Showing)
     }
 
     /// Whether the next line is a response in an exchange, which may look like anything and is a
@@ -163,12 +169,12 @@ impl Session {
                     E::LineTooLong => turn.hang_up(Reply::LineTooLong),
                     E::TimedOut(limit) => turn.hang_up(Reply::TimedOut(limit)),
                     E::ShuttingDown => turn.hang_up(Reply::ShuttingDown),
-                    E::Line(_) | E::Opened | E::Quiet | E::Stray => unasked(),
+                    E::Line(_) | E::Opened | E::Quiet | E::Stray | E::HasRoom => unasked(),
                     E::Verified(_) | E::Changed(_) | E::Executed(_) | E::DelayPassed => unasked(),
                 }
             }
             (
-                state @ (S::Upgrading | S::Verifying | S::Denying | S::Changing | S::Commanding),
+                state @ (S::Upgrading | S::Verifying | S::Denying | S::Changing | S::Commanding | S::Showing),
                 E::TimedOut(_) | E::ShuttingDown,
             ) => state,
 
@@ -206,11 +212,15 @@ impl Session {
             (S::Commanding, E::Executed(CommandOutcome::Answered { proof, answer })) => {
                 turn.ask(Effect::Send(answer), S::ExpectNewPass { proof })
             }
+            (S::Commanding, E::Executed(CommandOutcome::Part(part))) => turn.ask(Effect::Send(part), S::Showing),
+            (S::Showing, E::HasRoom) => turn.ask(Effect::GoOn, S::Commanding),
+            // Nothing that can be said would be understood: the client is in the middle of a line.
+            (S::Commanding, E::Executed(CommandOutcome::Broken)) => turn.ask(Effect::Close(Closing::Prompt), S::Closed),
             (S::Commanding, E::Executed(CommandOutcome::Expired)) => {
                 turn.refuse(Reply::ChangedElsewhere, S::ExpectUser)
             }
 
-            (S::Upgrading | S::Verifying | S::Denying | S::Changing | S::Commanding, _) => unasked(),
+            (S::Upgrading | S::Verifying | S::Denying | S::Changing | S::Commanding | S::Showing, _) => unasked(),
         };
     }
 

@@ -8,11 +8,16 @@
 //!                     |                         ^                     |
 //!                     +--work--> queue --> worker: hash, run again ---+
 //! ```
+//!
+//! An order whose answer is a list goes to and fro: a clerk reads and prints a piece, the shard
+//! sends it and hands the order in again when the client has read it. Between two pieces nobody
+//! works for it, and others are served.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::auth::Hasher;
@@ -28,7 +33,7 @@ use super::pool::seconds_since_1970;
 use super::queue::{Job, Queue};
 use super::{Answer, Request, Ticket, lock, spawn};
 
-/// Threads that run commands: more than one, so that one long list delays nobody.
+/// Threads that run commands: more than one, so that one slow read delays nobody.
 const CLERKS: usize = 2;
 
 /// A command, the session it came from, and how far it has come.
@@ -40,11 +45,13 @@ pub struct Order {
     renewed: Option<Box<Authenticated>>,
     ticket: Ticket,
     work: Option<Work>,
+    /// The list that it is answered with, once that is known.
+    listing: Option<cli::Listing>,
 }
 
 impl Order {
     pub(super) fn new(proof: Box<Authenticated>, line: CommandLine, is_inline: bool, ticket: Ticket) -> Self {
-        Self { errand: Errand::new(line, is_inline), proof, renewed: None, ticket, work: None }
+        Self { errand: Errand::new(line, is_inline), proof, renewed: None, ticket, work: None, listing: None }
     }
 
     /// Hashes what the command has asked for.
@@ -73,9 +80,18 @@ impl Order {
         self.ticket.answer(Answer::Executed(outcome), counters);
     }
 
-    /// The answer when it is not carried out.
+    /// The same for another wait: each has a ticket of its own.
+    pub(super) fn with_ticket(mut self: Box<Self>, ticket: Ticket) -> Box<Self> {
+        self.ticket = ticket;
+        self
+    }
+
+    /// The answer when it is not carried out, or its list not to the end.
     pub(super) fn decline(self) -> Answer {
-        Self::answer_busy(self.proof)
+        match self.listing {
+            None => Self::answer_busy(self.proof),
+            Some(_) => Answer::Executed(CommandOutcome::Broken),
+        }
     }
 
     /// The answer to a command that is not carried out.
@@ -143,11 +159,16 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    /// Runs `order`; returns it when it needs a hash first.
+    /// Runs `order`, or goes on with its list; returns it when it needs a hash first, or another
+    /// turn for the next piece.
     pub(super) fn advance(&self, mut order: Order) -> Option<Order> {
+        if let Some(listing) = order.listing.take() {
+            return self.show_piece(order, listing);
+        }
         match self.reader.run(&order) {
             Err(Unreadable) => order.conclude(cli::Answer::fault(), false, &self.counters),
             Ok(Next::Tell(answer)) => order.conclude(answer, false, &self.counters),
+            Ok(Next::List(listing)) => return self.show_piece(order, listing),
             Ok(Next::Expired) => order.expire(&self.counters),
             Ok(Next::Do(action)) => {
                 let answer = cli::Answer::of(self.reader.control.carry_out(action));
@@ -164,76 +185,161 @@ impl Routes {
         }
         None
     }
+
+    /// Makes the next piece of `listing`, the answer to `order`. Returns the order when there was
+    /// nothing in it to send.
+    fn show_piece(&self, mut order: Order, mut listing: cli::Listing) -> Option<Order> {
+        let is_begun = listing.is_begun();
+        match self.reader.accounts.read_with(|directory| listing.next_piece(directory)) {
+            Err(Unreadable) if is_begun => {
+                order.ticket.answer(Answer::Executed(CommandOutcome::Broken), &self.counters);
+            }
+            Err(Unreadable) => order.conclude(cli::Answer::fault(), false, &self.counters),
+            Ok(piece) if piece.is_last => order.conclude(cli::Answer::list(piece), false, &self.counters),
+            Ok(piece) => {
+                order.listing = Some(listing);
+                if piece.bytes.is_empty() {
+                    return Some(order);
+                }
+                let ticket = order.ticket.clone();
+                ticket.answer(Answer::Part { piece: piece.bytes, rest: Box::new(order) }, &self.counters);
+            }
+        }
+        None
+    }
 }
 
-/// The threads that run commands, and the queue before them.
+/// The orders that wait for a clerk.
+#[derive(Debug)]
+struct Tray {
+    waiting: Mutex<Waiting>,
+    has_more: Condvar,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    orders: VecDeque<Box<Order>>,
+    /// No more may come.
+    is_closed: bool,
+}
+
+impl Tray {
+    /// Puts `order` behind the others, or returns it: too many wait, or the service is stopping.
+    fn put(&self, order: Box<Order>, orders_max: usize) -> Result<(), Box<Order>> {
+        let mut waiting = lock(&self.waiting);
+        if waiting.is_closed || waiting.orders.len() >= orders_max {
+            return Err(order);
+        }
+        waiting.orders.push_back(order);
+        drop(waiting);
+        self.has_more.notify_one();
+        Ok(())
+    }
+
+    /// The next order, once there is one; `None`: there will be none.
+    fn take(&self) -> Option<Box<Order>> {
+        let mut waiting = lock(&self.waiting);
+        loop {
+            match waiting.orders.pop_front() {
+                None if !waiting.is_closed => {
+                    waiting = self.has_more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                }
+                next => return next,
+            }
+        }
+    }
+}
+
+/// The threads that run commands, and the orders before them.
 #[derive(Debug)]
 pub(super) struct Clerks {
-    orders: Mutex<Option<SyncSender<Order>>>,
+    tray: Arc<Tray>,
+    orders_max: usize,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Clerks {
     /// Starts them. `orders_max` orders may wait.
     pub(super) fn start(routes: &Routes, queue: &Arc<Queue>, orders_max: usize) -> Self {
-        let (sender, receiver) = sync_channel(orders_max);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let waiting = Mutex::new(Waiting { orders: VecDeque::new(), is_closed: false });
+        let tray = Arc::new(Tray { waiting, has_more: Condvar::new() });
         let clerk = |index| {
-            let (routes, queue) = (routes.clone(), Arc::clone(queue));
-            let orders = Arc::clone(&receiver);
-            spawn(&format!("cli-{index}"), move || work(&orders, &routes, &queue))
+            let clerk = Clerk { routes: routes.clone(), queue: Arc::clone(queue), tray: Arc::clone(&tray) };
+            spawn(&format!("cli-{index}"), move || clerk.run())
         };
-        let threads = (0..CLERKS).map(clerk).collect();
-        Self { orders: Mutex::new(Some(sender)), threads: Mutex::new(threads) }
+        let threads = Mutex::new((0..CLERKS).map(clerk).collect());
+        Self { tray, orders_max, threads }
     }
 
     /// Queues `order`, or returns its answer when too many wait, or the service is stopping.
-    pub(super) fn offer(&self, order: Order) -> Option<Answer> {
-        let refused = match &*lock(&self.orders) {
-            None => order,
-            Some(orders) => match orders.try_send(order) {
-                Ok(()) => return None,
-                Err(TrySendError::Full(order) | TrySendError::Disconnected(order)) => order,
-            },
-        };
-        Some(refused.decline())
+    pub(super) fn offer(&self, order: Box<Order>) -> Option<Answer> {
+        self.tray.put(order, self.orders_max).err().map(|order| order.decline())
+    }
+
+    /// Queues an order whose answer has begun, however many wait: it was admitted before them.
+    pub(super) fn go_on(&self, order: Box<Order>) -> Option<Answer> {
+        self.tray.put(order, usize::MAX).err().map(|order| order.decline())
     }
 
     /// Finishes what is queued, then ends the threads.
     pub(super) fn stop(&self) {
-        lock(&self.orders).take();
+        lock(&self.tray.waiting).is_closed = true;
+        self.tray.has_more.notify_all();
         for thread in lock(&self.threads).drain(..) {
             assert!(thread.join().is_ok(), "a thread that runs commands has panicked");
         }
     }
 }
 
-/// One clerk's work, until no more orders can come.
-fn work(orders: &Mutex<Receiver<Order>>, routes: &Routes, queue: &Queue) {
-    loop {
-        let next = lock(orders).recv();
-        let Ok(order) = next else { return };
-        if order.ticket.is_abandoned() {
-            routes.counters.add(Count::Abandoned, 1);
-            let ticket = order.ticket.clone();
-            ticket.answer(order.decline(), &routes.counters);
-            continue;
+/// One of the threads that run commands.
+struct Clerk {
+    routes: Routes,
+    queue: Arc<Queue>,
+    tray: Arc<Tray>,
+}
+
+impl Clerk {
+    /// Works until no more orders can come.
+    fn run(self) {
+        while let Some(order) = self.tray.take() {
+            if order.ticket.is_abandoned() {
+                self.routes.counters.add(Count::Abandoned, 1);
+                self.decline(*order);
+            } else if let Some(order) = self.routes.advance(*order) {
+                self.pass_on(order);
+            }
         }
-        let Some(order) = routes.advance(order) else { continue };
+    }
+
+    fn pass_on(&self, order: Order) {
+        if order.listing.is_some() {
+            if let Err(order) = self.tray.put(Box::new(order), usize::MAX) {
+                self.decline(*order);
+            }
+            return;
+        }
         let ticket = order.ticket.clone();
         let job = Job { request: Request::Order(Box::new(order)), ticket: ticket.clone() };
-        if let Some(answer) = queue.offer(job) {
-            ticket.answer(answer, &routes.counters);
+        if let Some(answer) = self.queue.offer(job) {
+            ticket.answer(answer, &self.routes.counters);
         }
+    }
+
+    fn decline(&self, order: Order) {
+        let ticket = order.ticket.clone();
+        ticket.answer(order.decline(), &self.routes.counters);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Credentials;
+    use crate::model::AccountName;
+    use crate::notation::Dictionary;
     use crate::service::Service;
     use crate::service::world::{SETTINGS, World};
-    use crate::store::CommitFault;
+    use crate::store::{CommitFault, Store};
 
     /// What an inline session of the postmaster that has `proof` is answered, and what it has then.
     fn ask_with(
@@ -248,9 +354,11 @@ mod tests {
                 Some((String::from_utf8(answer).unwrap().trim_end().to_owned(), proof))
             }
             Answer::Executed(CommandOutcome::Expired) => None,
-            answer @ (Answer::Verified(_) | Answer::Changed(_) | Answer::Handshaken(_)) => {
-                panic!("{answer:?} to a command")
-            }
+            answer @ (Answer::Executed(CommandOutcome::Part(_) | CommandOutcome::Broken)
+            | Answer::Verified(_)
+            | Answer::Changed(_)
+            | Answer::Handshaken(_)
+            | Answer::Part { .. }) => panic!("{answer:?} to a command"),
         }
     }
 
@@ -356,6 +464,83 @@ mod tests {
         assert_eq!(world.answers(1)[0].0, 7);
         assert_eq!(ask(&world, &service, "LISTDOMAINS"), "201 (example.com)");
         service.stop();
+    }
+
+    /// Adds so many accounts to the main domain.
+    fn populate(world: &World, count: usize) {
+        let credentials = || Credentials { changed_at: 1, change_id: 1, verifiers: Vec::new() };
+        let create = |index| {
+            let name = AccountName::parse(&format!("user{index:06}@example.com")).unwrap();
+            world.directory.create_account(&name, credentials(), Dictionary::new()).unwrap()
+        };
+        let transactions: Vec<_> = (0..count).map(create).collect();
+        world.store.commit(&transactions).unwrap();
+    }
+
+    /// More accounts than one piece of their list has.
+    const MANY: usize = 20_000;
+
+    fn begin_list(world: &World, service: &Service) -> (Vec<u8>, Box<Order>) {
+        let request =
+            Request::Command { proof: world.proof(), line: CommandLine::new(b"LISTACCOUNTS"), is_inline: true };
+        let Answer::Part { piece, rest } = world.ask(service, request) else { panic!("the list is short") };
+        (piece, rest)
+    }
+
+    #[test]
+    fn a_long_list_comes_in_pieces_that_are_asked_for() {
+        let world = World::new();
+        populate(&world, MANY);
+        let service = world.start(SETTINGS);
+        let (mut all, mut rest) = begin_list(&world, &service);
+        let mut pieces = 1;
+        loop {
+            // Whoever comes between is served between.
+            assert_eq!(ask(&world, &service, "LISTDOMAINS"), "201 (example.com)");
+            match world.ask(&service, Request::GoOn(rest)) {
+                Answer::Part { piece, rest: more } => {
+                    all.extend(piece);
+                    rest = more;
+                    pieces += 1;
+                }
+                Answer::Executed(CommandOutcome::Answered { answer, .. }) => {
+                    all.extend(answer);
+                    break;
+                }
+                answer @ (Answer::Executed(_) | Answer::Verified(_) | Answer::Changed(_)) => panic!("{answer:?}"),
+            }
+        }
+        let text = String::from_utf8(all).unwrap();
+        let text = text.strip_prefix("201 ").and_then(|text| text.strip_suffix("\r\n")).unwrap();
+        let names = text.strip_prefix('{').and_then(|text| text.strip_suffix(";}")).unwrap().split("=macnt;");
+        let names: Vec<_> = names.map(|name| name.trim_end_matches("=macnt")).collect();
+        assert_eq!((names.len(), names[0], names[1]), (MANY + 1, "postmaster", "user000000"));
+        assert!(names.is_sorted());
+        let snapshot = service.snapshot();
+        assert_eq!(snapshot.of(Count::Pieces), pieces);
+        assert!((64 << 10..128 << 10).contains(&snapshot.of(Count::PieceBytesMax)), "{snapshot}");
+        service.stop();
+    }
+
+    #[test]
+    fn a_list_that_cannot_go_on_is_never_ended_as_if_it_were_whole() {
+        let world = World::new();
+        populate(&world, MANY);
+        let service = world.start(SETTINGS);
+        let is_broken = |answer| matches!(answer, Answer::Executed(CommandOutcome::Broken));
+        let (_, rest) = begin_list(&world, &service);
+        world.store.fail_reads(true);
+        assert!(is_broken(world.ask(&service, Request::GoOn(rest))));
+        world.store.fail_reads(false);
+        let (_, rest) = begin_list(&world, &service);
+        let ticket = world.ticket(7);
+        ticket.abandoned.store(true, Ordering::Relaxed);
+        assert!(service.submit(Request::GoOn(rest), &ticket).is_none());
+        assert!(is_broken(world.answers(1).remove(0).1), "nobody reads it");
+        let (_, rest) = begin_list(&world, &service);
+        let late = service.clone();
+        service.stop();
+        assert!(is_broken(world.ask(&late, Request::GoOn(rest))));
     }
 
     #[test]

@@ -210,7 +210,7 @@ impl Committer {
                 change.order.expire(&self.counters);
                 return None;
             }
-            Ok(Next::Commit { .. } | Next::Hash(_) | Next::Do(_)) => cli::Answer::busy(),
+            Ok(Next::Commit { .. } | Next::Hash(_) | Next::Do(_) | Next::List(_)) => cli::Answer::busy(),
             Ok(Next::Tell(answer)) => answer,
             Err(Unreadable) => cli::Answer::fault(),
         };
@@ -264,7 +264,9 @@ mod tests {
         Committer { store, accounts, counters: Arc::default(), changes: receiver, reader }.run();
         let outcome = |(_, answer)| match answer {
             Answer::Changed(outcome) => outcome,
-            Answer::Verified(_) | Answer::Executed(_) | Answer::Handshaken(_) => panic!("{answer:?} to a change"),
+            Answer::Verified(_) | Answer::Executed(_) | Answer::Handshaken(_) | Answer::Part { .. } => {
+                panic!("{answer:?} to a change")
+            }
         };
         world.answers(count).into_iter().map(outcome).collect()
     }

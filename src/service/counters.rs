@@ -51,6 +51,10 @@ pub enum Count {
     Commands,
     /// Steps of TLS handshakes made apart, because their keys take long to sign with.
     SlowHandshakes,
+    /// Pieces of lists that were sent before their last ones.
+    Pieces,
+    /// The longest of these pieces, in bytes: as much as a session that reads a list is kept.
+    PieceBytesMax,
     /// Changes that met another change of the same password.
     Conflict,
     /// Requests refused at once because of the work before them.
@@ -74,7 +78,7 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order they are printed.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::Waiting,
         Self::JobUs,
         Self::Begun,
@@ -94,6 +98,8 @@ impl Count {
         Self::NotAllowed,
         Self::Commands,
         Self::SlowHandshakes,
+        Self::Pieces,
+        Self::PieceBytesMax,
         Self::Conflict,
         Self::Busy,
         Self::Displaced,
@@ -128,6 +134,8 @@ impl Count {
             Self::NotAllowed => "not_allowed",
             Self::Commands => "commands",
             Self::SlowHandshakes => "slow_handshakes",
+            Self::Pieces => "pieces",
+            Self::PieceBytesMax => "piece_bytes_max",
             Self::Conflict => "conflict",
             Self::Displaced => "displaced",
             Self::Busy => "busy",
@@ -149,6 +157,7 @@ impl Count {
             Answer::Verified(Verdict::Denied(Denial::Disabled(_))) => Self::Disabled,
             Answer::Executed(_) => Self::Commands,
             Answer::Handshaken(_) => Self::SlowHandshakes,
+            Answer::Part { .. } => Self::Pieces,
             Answer::Changed(ChangeOutcome::Changed(_)) => Self::Changed,
             Answer::Changed(ChangeOutcome::Refused(_, refusal)) => match refusal {
                 NewPasswordRefusal::TooShort { .. } => Self::TooShort,
@@ -196,6 +205,9 @@ impl Counters {
     /// `answer` is about to be given.
     pub(super) fn answered(&self, answer: &Answer) {
         self.add(Count::of(answer), 1);
+        if let Answer::Part { piece, .. } = answer {
+            self.value(Count::PieceBytesMax).fetch_max(piece.len() as u64, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -242,7 +254,7 @@ mod tests {
         let line = counters.snapshot().to_string();
         let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
         assert_eq!(names.len(), Count::ALL.len());
-        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=28"), "{line}");
+        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=30"), "{line}");
         assert!(!line.contains('\n'));
     }
 

@@ -12,7 +12,8 @@
 //!
 //! Commands are run by threads of their own (`commands.rs`), which hand what must be hashed to the
 //! queue and what must be written to the committer. So are the steps of TLS handshakes that sign
-//! with an RSA key (`handshakes.rs`).
+//! with an RSA key (`handshakes.rs`). A list is answered in pieces, the next of which is made when
+//! the shard asks for it.
 //!
 //! A change is answered [`ChangeOutcome::Changed`] in one place, by the committer, after the store
 //! has reported it durable.
@@ -108,6 +109,8 @@ pub enum Request {
     },
     /// A command under way that needs a hash; only the service makes one.
     Order(Box<Order>),
+    /// Make the next piece of a list whose last one has been sent.
+    GoOn(Box<Order>),
 }
 
 /// The outcome of a request.
@@ -121,6 +124,14 @@ pub enum Answer {
     Executed(CommandOutcome),
     /// Of [`Service::shake_hands`].
     Handshaken(tls::Step),
+    /// A piece of a list that is the answer to a command, and not its last. Hand `rest` in with
+    /// [`Request::GoOn`] when there is room for more, or drop it to end the list.
+    Part {
+        /// What to send.
+        piece: Vec<u8>,
+        /// What the next piece is made from.
+        rest: Box<Order>,
+    },
 }
 
 /// Where an answer goes: the session's place in its shard, opaque to the service. Every request is
@@ -250,8 +261,9 @@ impl Service {
             Err(answer) => answer,
             Ok(Request::Command { proof, line, is_inline }) => {
                 let order = Order::new(proof, line, is_inline, ticket.clone());
-                self.inner.clerks.offer(order)?
+                self.inner.clerks.offer(Box::new(order))?
             }
+            Ok(Request::GoOn(order)) => self.inner.clerks.go_on(order.with_ticket(ticket.clone()))?,
             Ok(request) => self.inner.queue.offer(Job { request, ticket: ticket.clone() })?,
         };
         self.inner.counters.answered(&answer);
@@ -275,7 +287,7 @@ impl Service {
                     Err(refusal) => Err(Answer::Changed(ChangeOutcome::Refused(proof, refusal))),
                 }
             }
-            Request::Verify { .. } | Request::Command { .. } | Request::Order(_) => Ok(request),
+            Request::Verify { .. } | Request::Command { .. } | Request::Order(_) | Request::GoOn(_) => Ok(request),
         }
     }
 

@@ -49,7 +49,7 @@ impl Origins {
             }
             // One account may administer from many sessions at once; each has one command under way.
             Request::Command { proof, .. } => self.of_command(proof, ticket),
-            Request::Order(order) => self.of_command(order.proof(), ticket),
+            Request::Order(order) | Request::GoOn(order) => self.of_command(order.proof(), ticket),
         };
         let (network, weight) = network(ticket.peer);
         (class, Origin { source: self.numbers.hash_one(network), domain, account, weight })

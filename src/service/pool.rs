@@ -76,7 +76,7 @@ impl Worker {
             Request::Verify { login, domain, secret } => {
                 Answer::Verified(self.verify(&login, domain.as_deref(), secret))
             }
-            Request::Order(order) => return self.carry_out(*order),
+            Request::Order(order) | Request::GoOn(order) => return self.carry_out(*order),
             Request::Command { proof, line, is_inline } => {
                 return self.carry_out(Order::new(proof, line, is_inline, ticket));
             }

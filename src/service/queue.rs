@@ -33,7 +33,7 @@ impl Job {
             Request::Verify { .. } => Answer::Verified(Verdict::Busy { retry_after_s }),
             Request::Change { proof, .. } => Answer::Changed(ChangeOutcome::Busy { proof, retry_after_s }),
             Request::Command { proof, .. } => Order::answer_busy(proof),
-            Request::Order(order) => order.decline(),
+            Request::Order(order) | Request::GoOn(order) => order.decline(),
         }
     }
 }

@@ -19,7 +19,7 @@ fn change(proof: Box<Authenticated>, password: &str) -> Request {
 fn changed(world: &World, service: &Service, proof: Box<Authenticated>, password: &str) -> ChangeOutcome {
     match world.ask(service, change(proof, password)) {
         Answer::Changed(outcome) => outcome,
-        answer @ (Answer::Verified(_) | Answer::Executed(_) | Answer::Handshaken(_)) => {
+        answer @ (Answer::Verified(_) | Answer::Executed(_) | Answer::Handshaken(_) | Answer::Part { .. }) => {
             panic!("{answer:?} to a change")
         }
     }
@@ -37,6 +37,8 @@ fn kind(answer: &Answer) -> &'static str {
         Answer::Changed(ChangeOutcome::Conflict) => "conflict",
         Answer::Changed(ChangeOutcome::Unknown) => "unknown",
         Answer::Executed(CommandOutcome::Answered { .. }) => "answered",
+        Answer::Executed(CommandOutcome::Part(_)) | Answer::Part { .. } => "part",
+        Answer::Executed(CommandOutcome::Broken) => "broken",
         Answer::Executed(CommandOutcome::Expired) => "expired",
         Answer::Handshaken(_) => "handshaken",
     }

@@ -391,9 +391,12 @@ impl Connection {
                 self.pending = None;
             }
         }
-        if !self.backlog.is_empty() {
+        if !self.backlog.is_empty() || self.dialogue.awaits() == Awaits::Room {
             // The client is reading a long answer.
             self.active = desk.now;
+        }
+        if self.phase == Phase::Open && self.backlog.is_empty() && self.dialogue.awaits() == Awaits::Room {
+            self.dialogue.step(self.key, Event::HasRoom, desk);
         }
         // Lines may have waited for room.
         if self.inbox.is_empty() { After::Rest } else { self.take_in(&[], desk) }

@@ -15,7 +15,7 @@ use crate::proto::{
     redacted, sasl,
 };
 use crate::ring::Key;
-use crate::service::{Answer, Request, Ticket};
+use crate::service::{Answer, Order, Request, Ticket};
 use crate::syslog::{ALL_INFO, LOW_LEVEL, MAJOR, PROBLEM};
 
 /// A session and what carries out its effects: replies are printed, work goes to the service, and
@@ -38,6 +38,8 @@ pub(super) struct Dialogue {
     verb: Option<cli::Verb>,
     /// Set while the service owes an answer; tells the service when the client has hung up.
     owed: Option<Arc<AtomicBool>>,
+    /// What the next part of the answer is made from, while the one before is being sent.
+    rest: Option<Box<Order>>,
     /// When the reply that is held back may go.
     pub delayed_until: Tick,
     /// Whether STLS has been answered, and TLS is to begin.
@@ -58,6 +60,7 @@ impl Dialogue {
             subject: None,
             verb: None,
             owed: None,
+            rest: None,
             delayed_until: Tick::NEVER,
             starts_tls: false,
             closing: None,
@@ -89,7 +92,8 @@ impl Dialogue {
     }
 
     /// The client is gone: work for it that has not begun need not be done.
-    pub(super) fn abandon(&self) {
+    pub(super) fn abandon(&mut self) {
+        self.rest = None;
         if let Some(abandoned) = &self.owed {
             abandoned.store(true, Ordering::Relaxed);
         }
@@ -194,6 +198,7 @@ impl Dialogue {
             event!(target: "PWD", MAJOR, session, %peer, "'{subject}' given up before any work: the client has hung up");
         } else {
             drop(self.receive_answer(key, answer, desk));
+            self.rest = None;
             self.leave(desk);
             event!(target: "PWD", PROBLEM, session, %peer, "reply not delivered: the client has hung up");
         }
@@ -243,6 +248,10 @@ impl Dialogue {
                 event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-out: 300 (a challenge)");
                 None
             }
+            Effect::GoOn => {
+                let rest = self.rest.take().expect("the session awaited room for the rest of its answer");
+                self.ask(key, Request::GoOn(rest), desk)
+            }
             Effect::Delay => {
                 self.delayed_until = desk.now + desk.live.failed_reply_delay;
                 None
@@ -270,6 +279,10 @@ impl Dialogue {
         self.owed = None;
         let subject = self.subject.take().unwrap_or_default();
         match answer {
+            Answer::Part { piece, rest } => {
+                (self.rest, self.subject) = (Some(rest), Some(subject));
+                Event::Executed(CommandOutcome::Part(piece))
+            }
             Answer::Verified(verdict) => {
                 self.log_login(&subject, &verdict);
                 match &verdict {
@@ -342,6 +355,8 @@ impl Dialogue {
         let name = verb.map_or("unknown command", |verb| verb.name);
         let result = match outcome {
             CommandOutcome::Answered { answer, .. } => first_line(answer),
+            CommandOutcome::Part(part) => first_line(part),
+            CommandOutcome::Broken => "broken off: the store cannot be read, or the server is stopping".into(),
             CommandOutcome::Expired => "not done: the login is void".into(),
         };
         if verb.is_some_and(|verb| verb.is_change) {
@@ -357,8 +372,12 @@ impl Dialogue {
     }
 }
 
-/// The first line of an answer as a log shows it: of one with data the length alone.
+/// The first line of an answer, or a later part of one, as a log shows it: of data the length alone.
 fn first_line(answer: &[u8]) -> String {
     let line = answer.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    if line.starts_with(b"201") { format!("201 ({} bytes)", answer.len()) } else { line.escape_ascii().to_string() }
+    match line {
+        [b'2', b'0', b'1', b' ', ..] => format!("201 ({} bytes)", answer.len()),
+        [a, b, c, b' ', ..] if [a, b, c].iter().all(|it| it.is_ascii_digit()) => line.escape_ascii().to_string(),
+        _ => format!("the last {} bytes", answer.len()),
+    }
 }

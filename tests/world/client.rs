@@ -32,6 +32,8 @@ pub(crate) struct Client {
     stream: TcpStream,
     tls: Option<Tls>,
     received: Vec<u8>,
+    /// Bytes of it known to hold no line end.
+    searched: usize,
 }
 
 /// A client's TLS.
@@ -52,7 +54,14 @@ impl Client {
     pub(crate) fn try_connect(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, tls: None, received: Vec::new() })
+        Ok(Self { stream, tls: None, received: Vec::new(), searched: 0 })
+    }
+
+    /// Connects with little room for what is not read at once; the greeting is not read.
+    pub(crate) fn connect_narrowly(address: SocketAddr) -> Self {
+        let client = Self::connect(address);
+        rustix::net::sockopt::set_socket_recv_buffer_size(&client.stream, 1 << 16).unwrap();
+        client
     }
 
     /// Sends `bytes` in one write. A server that has closed already is no fault: what it said
@@ -142,14 +151,19 @@ impl Client {
     pub(crate) fn hear(&mut self, patience: Duration) -> Heard {
         self.stream.set_read_timeout(Some(patience)).unwrap();
         loop {
-            if let Some(end) = self.received.iter().position(|&byte| byte == b'\n') {
-                let line: Vec<u8> = self.received.drain(..=end).collect();
+            if let Some(length) = memchr::memchr(b'\n', &self.received[self.searched..]) {
+                let line: Vec<u8> = self.received.drain(..=self.searched + length).collect();
+                self.searched = 0;
                 let text = line.strip_suffix(b"\r\n").unwrap_or_else(|| panic!("a reply ends in CR LF: {line:?}"));
                 return Heard::Line(text.to_vec());
             }
-            let mut chunk = [0; 4096];
+            self.searched = self.received.len();
+            let mut chunk = [0; 16 << 10];
             match self.read(&mut chunk) {
-                Ok(0) => return Heard::Eof(std::mem::take(&mut self.received)),
+                Ok(0) => {
+                    self.searched = 0;
+                    return Heard::Eof(std::mem::take(&mut self.received));
+                }
                 Ok(count) => self.received.extend_from_slice(&chunk[..count]),
                 Err(fault) if is_gone(fault.kind()) => return Heard::Reset,
                 Err(fault) if fault.kind() == ErrorKind::Interrupted => {}

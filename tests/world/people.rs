@@ -21,6 +21,19 @@ impl World {
         self.commit(directory.create_account(&account_name(name), credentials(password), dictionary(settings)));
     }
 
+    /// Adds `count` accounts that nobody can open, called `prefix` and a number.
+    pub(crate) fn accounts(&self, prefix: &str, count: usize) {
+        let (directory, store) = (self.directory(), self.embedded());
+        let create = |index: &usize| {
+            let nothing = Credentials { changed_at: 0, change_id: 0, verifiers: Vec::new() };
+            directory.create_account(&account_name(&format!("{prefix}{index:07}")), nothing, Dictionary::new()).unwrap()
+        };
+        let indices: Vec<_> = (0..count).collect();
+        for some in indices.chunks(10_000) {
+            store.commit(&some.iter().map(create).collect::<Vec<_>>()).unwrap();
+        }
+    }
+
     /// Gives an account another password.
     pub(crate) fn set_password(&self, name: &str, password: &[u8]) {
         self.commit(self.directory().set_password(&account_name(name), credentials(password)));

@@ -31,6 +31,7 @@ fn show(effect: &Effect) -> String {
             format!("Command {}{inline} {}", proof.account(), line.as_bytes().escape_ascii())
         }
         Effect::Send(bytes) => format!("Send {}", bytes.escape_ascii()),
+        Effect::GoOn => "GoOn".to_owned(),
         Effect::Delay => "Delay".to_owned(),
         Effect::StartTls => "StartTls".to_owned(),
         Effect::Challenge(challenge) => format!("Challenge '{}'", challenge.escape_ascii()),
@@ -404,6 +405,35 @@ fn inline_stays_for_the_session_and_is_unknown_in_the_other_dialect() {
     assert_eq!(Play::logged_in(Dialect::Poppassd).line("INLINE"), "BadCommand(UnknownVerb); Close Lingering");
 }
 
+fn part(text: &str) -> Event<'static> {
+    Event::Executed(CommandOutcome::Part(text.into()))
+}
+
+#[test]
+fn a_long_answer_is_sent_in_parts_as_there_is_room() {
+    let mut play = Play::logged_in(Dialect::Communigate);
+    play.line("LISTACCOUNTS");
+    for text in ["201 {a=x;", "b=x;"] {
+        assert_eq!(play.tell(part(text)), format!("Send {text}"));
+        assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Room, true));
+        assert_eq!(play.tell(Event::TimedOut(Timeout::Idle)) + &play.tell(Event::ShuttingDown), "");
+        assert_eq!(play.tell(Event::HasRoom), "GoOn");
+        assert_eq!(play.session.awaits(), Awaits::Answer);
+    }
+    assert_eq!(play.tell(answered("}\r\n")), r"Send }\r\n");
+    assert_eq!(play.line("NOOP"), "Done");
+}
+
+#[test]
+fn an_answer_that_breaks_off_ends_the_session_without_a_word() {
+    let mut play = Play::logged_in(Dialect::Communigate);
+    play.line("LISTACCOUNTS");
+    play.tell(part("201 {a=x;"));
+    play.tell(Event::HasRoom);
+    assert_eq!(play.tell(Event::Executed(CommandOutcome::Broken)), "Close Prompt");
+    assert_eq!(play.session.awaits(), Awaits::Nothing);
+}
+
 #[test]
 fn a_login_that_became_void_ends_with_a_command() {
     let mut play = Play::logged_in(Dialect::Communigate);
@@ -466,8 +496,10 @@ fn outcome(pick: u8) -> ChangeOutcome {
 }
 
 fn executed(pick: u8) -> CommandOutcome {
-    match pick % 4 {
+    match pick % 8 {
         0 => CommandOutcome::Expired,
+        1 => CommandOutcome::Broken,
+        2..4 => CommandOutcome::Part(b"201 (a".to_vec()),
         _ => CommandOutcome::Answered { proof: proof(), answer: b"200 OK\r\n".to_vec() },
     }
 }
@@ -482,6 +514,7 @@ fn choose<'a>(session: &Session, pick: u8, line: &'a [u8]) -> Event<'a> {
         (Awaits::Answer, _) if matches!(session.state, State::Commanding) => Event::Executed(executed(pick)),
         (Awaits::Answer, _) if session.is_authenticated() => Event::Changed(outcome(pick)),
         (Awaits::Answer | Awaits::Nothing, _) => Event::Verified(verdict(pick)),
+        (Awaits::Room, _) => Event::HasRoom,
         (Awaits::Delay, _) => Event::DelayPassed,
         (Awaits::Quiet, 0..40) => Event::Stray,
         (Awaits::Quiet, _) => Event::Quiet,
@@ -501,6 +534,7 @@ proptest! {
             let event = choose(&play.session, pick, &line);
             let is_change_confirmed = matches!(event, Event::Changed(ChangeOutcome::Changed(_)));
             is_proven |= matches!(event, Event::Verified(Verdict::Accepted(_)));
+            let is_broken = matches!(event, Event::Executed(CommandOutcome::Broken));
             is_proven &= !matches!(
                 event,
                 Event::Changed(ChangeOutcome::Conflict | ChangeOutcome::Unknown)
@@ -513,7 +547,9 @@ proptest! {
             prop_assert!(was != Awaits::Nothing || effects.is_empty(), "it was over");
             for (index, effect) in effects.iter().enumerate() {
                 match effect {
-                    Effect::Change { .. } | Effect::Command { .. } => prop_assert!(is_proven, "no proof"),
+                    Effect::Change { .. } | Effect::Command { .. } | Effect::GoOn => {
+                        prop_assert!(is_proven, "no proof");
+                    }
                     Effect::Send(_) => prop_assert!(is_proven && effects.len() == 1),
                     Effect::Reply(reply) => {
                         prop_assert_eq!(*reply == Reply::PasswordChanged, is_change_confirmed);
@@ -524,7 +560,7 @@ proptest! {
                         prop_assert_eq!(format!("{:?}", play.session), fresh);
                     }
                     Effect::Close(_) => {
-                        prop_assert_eq!((index, play.session.awaits()), (1, Awaits::Nothing));
+                        prop_assert_eq!((index, play.session.awaits()), (usize::from(!is_broken), Awaits::Nothing));
                     }
                 }
             }

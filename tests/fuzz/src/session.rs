@@ -96,6 +96,11 @@ impl<'a> Play<'a> {
                         chunk = &[];
                         self.answer();
                     }
+                    Awaits::Room => {
+                        assert!(inbox.keep(chunk, usize::MAX));
+                        chunk = &[];
+                        self.step(Event::HasRoom);
+                    }
                     Awaits::Line => match inbox.next_line(&mut chunk) {
                         Framed::Partial => break,
                         Framed::TooLong => self.step(Event::LineTooLong),
@@ -126,6 +131,8 @@ impl<'a> Play<'a> {
         let event = match (self.session.awaits(), choice) {
             (Awaits::Delay, _) => Event::DelayPassed,
             (_, b'c') if self.is_commanding => Event::Executed(CommandOutcome::Expired),
+            (_, b'b') if self.is_commanding => Event::Executed(CommandOutcome::Broken),
+            (_, b'p') if self.is_commanding => Event::Executed(CommandOutcome::Part(b"201 (a,\r\n".to_vec())),
             _ if self.is_commanding => {
                 Event::Executed(CommandOutcome::Answered { proof: proof(), answer: b"200 OK\r\n".to_vec() })
             }
@@ -163,7 +170,7 @@ impl<'a> Play<'a> {
         assert!(self.effects.len() <= 2);
         match (awaited, is_interruption) {
             (Awaits::Line, _) if self.session.awaits() == Awaits::Quiet => assert!(self.effects.is_empty()),
-            (Awaits::Line, _) | (Awaits::Answer | Awaits::Delay | Awaits::Quiet, false) => {
+            (Awaits::Line, _) | (Awaits::Answer | Awaits::Delay | Awaits::Room | Awaits::Quiet, false) => {
                 assert!(!self.effects.is_empty());
             }
             (Awaits::Nothing, _) | (_, true) => assert!(self.effects.is_empty()),
@@ -178,7 +185,7 @@ impl<'a> Play<'a> {
                 }
                 Effect::Verify { .. } => assert!(!self.session.is_authenticated()),
                 Effect::Change { .. } => assert!(self.is_proven),
-                Effect::Command { .. } => {
+                Effect::Command { .. } | Effect::GoOn => {
                     assert!(self.is_proven);
                     self.is_commanding = true;
                 }
