@@ -7,12 +7,12 @@ use crate::world::World;
 use crate::world::client::{Client, Heard, PATIENCE};
 
 /// Accounts listed where their number matters.
-const ACCOUNTS: usize = 100_000;
+const ACCOUNTS: usize = 80_000;
 
 /// More than enough for the list not to fit in the buffers of the two sockets.
-const MANY: usize = 60_000;
+const MANY: usize = 40_000;
 
-/// So long that [`MANY`] accounts make a list of 6 MB.
+/// So long that [`MANY`] accounts make a list of 4 MB.
 const LONG_NAME: &str = "somebody-with-a-name-as-long-as-those-that-a-script-makes-from-the-numbers-of-its-customers-";
 
 /// More than the longest piece of a list may have.
@@ -49,8 +49,8 @@ fn a_long_list_is_sent_piece_by_piece_while_others_are_served() {
 
 #[test]
 fn portions_of_a_domain_are_sent_piece_by_piece_and_go_on_where_they_ended() {
-    const LIMIT: usize = 8_000;
-    const COUNT: usize = 20_000;
+    const LIMIT: usize = 4_000;
+    const COUNT: usize = 10_000;
     let mut world = World::new(Vec::new());
     world.accounts(LONG_NAME, COUNT);
     let mut client = administrator(&mut world);
