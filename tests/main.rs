@@ -9,6 +9,7 @@ mod channels;
 mod clients;
 mod differential;
 mod durability;
+mod durability_of_commands;
 mod house;
 mod lifecycle;
 mod listing;

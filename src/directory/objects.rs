@@ -107,6 +107,8 @@ impl Directory {
     /// [`DirectoryFault::NameTaken`], [`DirectoryFault::Read`].
     pub fn rename_object(&self, kind: Kind, old: &AccountName, new: &AccountName) -> Changed {
         let (revision, value) = self.expect_object(kind, old)?;
+        // A group may be a member of itself.
+        let value = without(kind, &value, old, Some(new)).unwrap_or(value);
         let (domain_revision, _) = self.expect_domain(new.domain())?;
         self.check_name_is_free(new)?;
         let mut change = Change::default();
