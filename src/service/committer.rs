@@ -6,10 +6,15 @@
 //! fresh record and the hash already made, and goes with the next group; so a quota changed at the
 //! same moment costs the client nothing. If the password is another one, the session's proof is
 //! void and the change ends as a conflict.
+//!
+//! Sessions whose changes were in one group are answered together, and so send their next ones
+//! nearly together. If the first to come were not to wait for the rest of them, each round would
+//! take two syncs, one of them for a single change.
 
 use std::mem;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use crate::auth::Credentials;
 use crate::cli::{self, Next};
@@ -27,6 +32,9 @@ pub(super) const CHANGES_WAITING_MAX: usize = 1024;
 
 /// Changes that share one sync. More would save little of it and make the first one wait.
 const GROUP_MAX: usize = 256;
+
+/// A pause between two changes after which no more are waited for: well below the time of a commit.
+const PAUSE_MAX: Duration = Duration::from_micros(200);
 
 /// How often a change is put together before the account is given up as too busy.
 const ATTEMPTS_MAX: u8 = 8;
@@ -109,14 +117,31 @@ impl Committer {
     pub(super) fn run(self) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         let mut has_failed = false;
+        let mut last_size = 0;
         loop {
             if group.is_empty() {
                 let Ok(first) = self.changes.recv() else { return };
                 group.push(first);
             }
+            self.gather(&mut group, last_size);
+            last_size = group.len();
+            group = self.commit(group, &mut has_failed);
+        }
+    }
+
+    /// Takes what has come, and what is still coming if the last group was larger. So nothing is
+    /// waited for where one session works alone.
+    fn gather(&self, group: &mut Vec<Entry>, last_size: usize) {
+        loop {
             let room = GROUP_MAX - group.len();
             group.extend(self.changes.try_iter().take(room));
-            group = self.commit(group, &mut has_failed);
+            if group.len() >= last_size {
+                return;
+            }
+            match self.changes.recv_timeout(PAUSE_MAX) {
+                Ok(entry) => group.push(entry),
+                Err(_) => return,
+            }
         }
     }
 
