@@ -26,6 +26,8 @@
 
 use std::{fmt, mem};
 
+use base64ct::{Base64Unpadded, Encoding};
+
 use super::fill_random;
 use super::legacy::LegacyHash;
 use crate::model::Argon2idCost;
@@ -132,10 +134,19 @@ impl Credentials {
     /// When the system has no random source.
     #[must_use]
     pub fn new(verifier: Verifier, changed_at: u64) -> Self {
+        Self::of_several(vec![verifier], changed_at)
+    }
+
+    /// As [`Credentials::new`], with several verifiers.
+    ///
+    /// # Panics
+    /// When the system has no random source.
+    #[must_use]
+    pub fn of_several(verifiers: Vec<Verifier>, changed_at: u64) -> Self {
         let mut change_id = [0; 16];
         fill_random(&mut change_id);
         let change_id = u128::from_le_bytes(change_id);
-        Self { changed_at, change_id, verifiers: vec![verifier], alternatives: Vec::new() }
+        Self { changed_at, change_id, verifiers, alternatives: Vec::new() }
     }
 
     /// Of an account that no password opens yet.
@@ -290,6 +301,20 @@ impl Verifier {
         }
     }
 
+    /// Its text, as other software reads it and [`super::legacy::parse`] does: of the program's
+    /// own a PHC string (<https://github.com/P-H-C/phc-string-format>), of an imported hash what
+    /// was imported. Whoever has it can guess passwords against it.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Argon2id { cost: Argon2idCost { m_kib, t, p }, salt, tag } => {
+                let (salt, tag) = (Base64Unpadded::encode_string(salt), Base64Unpadded::encode_string(tag));
+                format!("$argon2id$v=19$m={m_kib},t={t},p={p}${salt}${tag}")
+            }
+            Self::Legacy(hash) => hash.text().to_owned(),
+        }
+    }
+
     /// What it is salted with, if the salt can be that of another verifier too.
     fn salt(&self) -> Option<[u8; 16]> {
         match self {
@@ -430,6 +455,13 @@ mod tests {
             if let Ok(decoded) = Credentials::decode(&bytes) {
                 prop_assert_eq!(encoded(&decoded), bytes);
             }
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_verifier_is_read_again() {
+        for verifier in [one().verifiers.remove(0), legacy("salt")] {
+            assert_eq!(super::super::legacy::parse(verifier.to_text().as_bytes()), Ok(verifier));
         }
     }
 

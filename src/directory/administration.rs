@@ -248,7 +248,7 @@ impl Directory {
         opened.collect()
     }
 
-    fn account_records(
+    pub(super) fn account_records(
         &self,
         domain: &DomainName,
         after: Option<&AccountName>,

@@ -19,6 +19,7 @@ mod edit;
 mod fault;
 mod kept;
 mod keys;
+mod newcomer;
 mod objects;
 mod record;
 mod router;
@@ -31,6 +32,7 @@ pub use administration::Scope;
 pub use edit::Edit;
 pub use fault::DirectoryFault;
 pub use kept::Holder;
+pub use newcomer::NewAccount;
 pub use objects::Kind;
 pub use router::{Purpose, Route, Router, RouterFault};
 

@@ -31,7 +31,7 @@ pub(super) struct ServerRecord {
 
 /// What domains, and the accounts in them, inherit. The cluster's, which shared domains inherit,
 /// are a record of their own: `C`.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Defaults {
     /// Of every account's settings.
     pub(super) accounts: Dictionary,
@@ -40,7 +40,7 @@ pub(super) struct Defaults {
 }
 
 /// A domain: `D`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DomainRecord {
     /// Seconds since 1970.
     pub(super) created_at: u64,

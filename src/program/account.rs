@@ -157,7 +157,7 @@ fn list(data: &Data, domain: Option<&str>) -> Result<String, Failure> {
     Ok(lines(&names))
 }
 
-fn domains(data: &Data) -> Result<Vec<DomainName>, Failure> {
+pub(super) fn domains(data: &Data) -> Result<Vec<DomainName>, Failure> {
     let mut names: Vec<DomainName> = Vec::new();
     loop {
         let page = data.directory.domains(names.last(), PAGE_COUNT)?;
@@ -182,7 +182,7 @@ fn account_name(data: &Data, name: &str) -> Result<AccountName, Failure> {
     parsed.map_err(|fault| Failure::new(Exit::Usage, format_args!("{name}: {fault}")))
 }
 
-fn domain_name(name: &str) -> Result<DomainName, Failure> {
+pub(super) fn domain_name(name: &str) -> Result<DomainName, Failure> {
     DomainName::parse(name).map_err(|fault| Failure::new(Exit::Usage, format_args!("{name}: {fault}")))
 }
 

@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+use super::bulk::Format;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -83,6 +85,43 @@ goes before the configuration file. Stop the server first.
 Examples:
   keyturn settings show
   keyturn settings reset";
+
+const IMPORT_EXAMPLES: &str = "\
+This works on the data directory itself: stop the server that uses it first. The format is told by
+the file's name (.json .csv .tsv .ldif passwd users shadow) unless --format names it.
+
+Hashes are kept as they are, and replaced by the server's own at the next successful login; those of
+an unknown scheme, or too dear to check, are rejected. Passwords that are not hashed are hashed now,
+which takes its time. Every rejected line is told on standard error by its number and the reason,
+and the rest is imported; the exit code is 1 then.
+
+What is imported is durable in batches. An import that was cut short goes on behind the last batch
+when it is called again with the same file.
+
+Columns of CSV and CommuniGate Pro lists have names in the first line: account (or name, user,
+email), domain, password, hashes (or hash, UnixPassword), real_name, aliases, rights, settings,
+created, changed. Other columns of a CommuniGate Pro list are settings.
+
+Examples:
+  keyturn import accounts.csv --dry-run
+  keyturn import accounts.csv --create-domains
+  keyturn import /etc/dovecot/users --format passwd-file --domain example.com
+  keyturn import /etc/shadow --domain example.com
+  slapcat | keyturn import - --format ldif
+  keyturn import export.json --existing update";
+
+const EXPORT_EXAMPLES: &str = "\
+This works on the data directory itself: stop the server that uses it first. What is written holds
+the hashes of the passwords: keep it as carefully as the data directory. A file is made for its
+owner alone, and none that exists is written over.
+
+json and csv carry everything but the passwords of applications and single services; the others what
+they have a place for, and the first hash of each account.
+
+Examples:
+  keyturn export --output accounts.json
+  keyturn export --format passwd-file --domain example.com
+  keyturn export --format csv | gzip > accounts.csv.gz";
 
 const CHECK_EXAMPLES: &str = "\
 Every problem is reported, each as FILE:LINE: KEY: what is wrong.
@@ -169,6 +208,14 @@ pub(crate) enum Command {
         action: SettingsCommand,
     },
 
+    /// Import accounts from a file: CommuniGate Pro list, passwd-file, shadow, LDIF, CSV or JSON lines
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(ImportArguments),
+
+    /// Export accounts with the hashes of their passwords
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportArguments),
+
     /// Check the configuration file and say what it amounts to
     #[command(after_help = CHECK_EXAMPLES)]
     Check,
@@ -187,6 +234,62 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: PrintCommand,
     },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The file; `-` is standard input
+    pub(crate) file: PathBuf,
+
+    /// Its format
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+
+    /// Completes names without a domain, instead of the main domain
+    #[arg(long)]
+    pub(crate) domain: Option<String>,
+
+    /// What to do with accounts that are there already
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    pub(crate) existing: Existing,
+
+    /// Add domains that are not there, instead of rejecting their accounts
+    #[arg(long)]
+    pub(crate) create_domains: bool,
+
+    /// Check the whole file and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Begin at the first line, though an earlier import of this file was cut short
+    #[arg(long)]
+    pub(crate) from_start: bool,
+}
+
+/// What an import does with an account that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Existing {
+    /// Leave it as it is
+    Keep,
+    /// Give it the password and the settings of the file
+    Update,
+    /// Reject the line
+    Reject,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// The format; told by the file's name where there is one
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+
+    /// Only the accounts of this domain
+    #[arg(long)]
+    pub(crate) domain: Option<String>,
+
+    /// Write to this file, which must not exist, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Args)]

@@ -11,6 +11,7 @@
 //! | `password.rs` | new passwords, and ready hashes, from an operator |
 //! | `wire.rs` | what was set over the wire, offline |
 //! | `stats.rs` | how the passwords are kept |
+//! | `bulk/` | accounts from and for other software, in any number |
 //! | `check.rs`, `doctor.rs`, `calibrate.rs`, `print.rs` | the commands of these names |
 //! | `output.rs`, `failure.rs` | what is printed, and how commands fail |
 
@@ -26,6 +27,7 @@ use self::settings::Source;
 
 mod account;
 mod arguments;
+mod bulk;
 mod calibrate;
 mod certificates;
 mod check;
@@ -72,6 +74,8 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
         }
         Some(Command::Domain { action }) => output::write(account::domain(&action, &data, &source(serve))?.as_bytes()),
         Some(Command::Settings { action }) => output::write(wire::settings(&action, &data, &source(serve))?.as_bytes()),
+        Some(Command::Import(arguments)) => output::write(bulk::import(&arguments, &data, &source(serve))?.as_bytes()),
+        Some(Command::Export(arguments)) => output::write(bulk::export(&arguments, &data, &source(serve))?.as_bytes()),
         Some(Command::Check) => output::write(check::check(&source(serve))?.as_bytes()),
         Some(Command::Doctor) => {
             let (table, bad) = doctor::doctor(&data, &source(serve))?;

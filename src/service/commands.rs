@@ -468,7 +468,7 @@ mod tests {
 
     /// Adds so many accounts to the main domain.
     fn populate(world: &World, count: usize) {
-        let credentials = || Credentials { changed_at: 1, change_id: 1, verifiers: Vec::new() };
+        let credentials = || Credentials::none(1);
         let create = |index| {
             let name = AccountName::parse(&format!("user{index:06}@example.com")).unwrap();
             world.directory.create_account(&name, credentials(), Dictionary::new()).unwrap()

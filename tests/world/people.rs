@@ -25,7 +25,7 @@ impl World {
     pub(crate) fn accounts(&self, prefix: &str, count: usize) {
         let (directory, store) = (self.directory(), self.embedded());
         let create = |index: &usize| {
-            let nothing = Credentials { changed_at: 0, change_id: 0, verifiers: Vec::new() };
+            let nothing = Credentials::none(0);
             directory.create_account(&account_name(&format!("{prefix}{index:07}")), nothing, Dictionary::new()).unwrap()
         };
         let indices: Vec<_> = (0..count).collect();
