@@ -30,14 +30,19 @@ pub(crate) struct Place<'a> {
     pub(crate) nice: i32,
 }
 
+/// Keeps this thread, and those that it starts, on `cpus`.
+pub(crate) fn stay_on(cpus: &[usize]) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    cpus.iter().for_each(|cpu| set.set(*cpu));
+    Ok(sched_setaffinity(None, &set)?)
+}
+
 /// Starts `command` in its place.
 pub(crate) fn spawn_in(place: Place<'_>, command: &mut Command) -> io::Result<Child> {
     // The child inherits mask and nice value of the thread that starts it.
     std::thread::scope(|scope| {
         let starter = scope.spawn(|| {
-            let mut set = CpuSet::new();
-            place.cpus.iter().for_each(|cpu| set.set(*cpu));
-            sched_setaffinity(None, &set)?;
+            stay_on(place.cpus)?;
             setpriority_process(None, place.nice)?;
             command.spawn()
         });

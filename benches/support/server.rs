@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -23,69 +23,82 @@ pub(crate) const DOMAIN: &str = "bench.example";
 const CHANNELS: usize = 20_000;
 const CONFIG: &str = "keyturn.toml";
 
+/// A throw-away data directory and its configuration.
+#[derive(Debug)]
+pub(crate) struct Home {
+    folder: TempDir,
+    store: PathBuf,
+    address: SocketAddr,
+}
+
+impl Home {
+    /// An empty one, for a server with so many shards, where passwords cost `cost`.
+    pub(crate) fn new(shards: usize, cost: Argon2idCost) -> io::Result<Self> {
+        let Argon2idCost { m_kib, t, p } = cost;
+        let settings = format!("shards = {shards}\nchannels = {CHANNELS}\nlogin_seconds = 600\n");
+        Self::configured(&settings, &format!("[argon2id]\nm_kib = {m_kib}\nt = {t}\np = {p}\n"))
+    }
+
+    fn configured(settings: &str, tables: &str) -> io::Result<Self> {
+        let (folder, address) = (tempfile::tempdir()?, free_address()?);
+        let listener = format!("[[listener]]\naddress = \"{address}\"\n");
+        let config = format!("main_domain = \"{DOMAIN}\"\n{settings}{tables}{listener}");
+        fs::write(folder.path().join(CONFIG), config)?;
+        Ok(Self { store: folder.path().join("store"), folder, address })
+    }
+
+    /// Where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs one of the program's commands, with a line of `input` to read.
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> io::Result<()> {
+        let mut child = self.command().args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+        child.stdin.take().expect("it is piped").write_all(format!("{input}\n").as_bytes())?;
+        if child.wait()?.success() { Ok(()) } else { Err(io::Error::other(format!("{arguments:?} failed"))) }
+    }
+
+    /// Starts the server in `place`.
+    pub(crate) fn serve(self, place: Place<'_>) -> io::Result<Server> {
+        let log = File::create(self.path().join("log"))?;
+        let mut command = self.command();
+        command.arg("serve").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let clock = Clock::new();
+        let process = Running(spawn_in(place, &mut command)?);
+        await_listener(self.address)?;
+        Ok(Server { process, opened_in: clock.now().since(Tick(0)), home: self })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(BINARY);
+        command.arg("--config").arg(self.path().join(CONFIG)).arg("--data").arg(&self.store);
+        command
+    }
+}
+
 /// A running server, ended and forgotten when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Running,
-    address: SocketAddr,
     opened_in: Duration,
-    _data: TempDir,
+    home: Home,
 }
 
 impl Server {
     /// Starts a server in `place`, with one shard per CPU and with accounts `u0` to `u<accounts - 1>`, whose passwords cost `cost`.
     pub(crate) fn start(place: Place<'_>, accounts: usize, cost: Argon2idCost) -> io::Result<Self> {
-        let data = tempfile::tempdir()?;
-        let store = data.path().join("store");
-        let config = data.path().join(CONFIG);
-        let address = free_address()?;
-        fs::write(
-            &config,
-            format!(
-                "main_domain = \"{DOMAIN}\"\nshards = {}\nchannels = {CHANNELS}\nlogin_seconds = 600\n\
-                 [argon2id]\nm_kib = {}\nt = {}\np = {}\n[[listener]]\naddress = \"{address}\"\n",
-                place.cpus.len(),
-                cost.m_kib,
-                cost.t,
-                cost.p,
-            ),
-        )?;
+        let home = Home::new(place.cpus.len(), cost)?;
         for index in 0..accounts {
-            let mut child = Command::new(BINARY)
-                .args(["account", "add", &format!("u{index}@{DOMAIN}"), "--password-stdin", "--config"])
-                .arg(&config)
-                .arg("--data")
-                .arg(&store)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .spawn()?;
-            child.stdin.take().expect("it is piped").write_all(format!("{PASSWORD}\n").as_bytes())?;
-            if !child.wait()?.success() {
-                return Err(io::Error::other("an account cannot be made"));
-            }
+            home.run(&["account", "add", &format!("u{index}@{DOMAIN}"), "--password-stdin"], PASSWORD)?;
         }
-        Self::serve(place, data, &store, address)
+        home.serve(place)
     }
 
     /// Starts a server in `place`, configured as it comes, on the accounts of [`DOMAIN`] that lie
     /// in `store`.
     pub(crate) fn start_on(place: Place<'_>, store: &Path) -> io::Result<Self> {
-        let data = tempfile::tempdir()?;
-        let address = free_address()?;
-        let config = format!("main_domain = \"{DOMAIN}\"\n[[listener]]\naddress = \"{address}\"\n");
-        fs::write(data.path().join(CONFIG), config)?;
-        Self::serve(place, data, store, address)
-    }
-
-    fn serve(place: Place<'_>, data: TempDir, store: &Path, address: SocketAddr) -> io::Result<Self> {
-        let log = File::create(data.path().join("log"))?;
-        let mut command = Command::new(BINARY);
-        command.arg("serve").arg("--config").arg(data.path().join(CONFIG)).arg("--data").arg(store);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let clock = Clock::new();
-        let process = Running(spawn_in(place, &mut command)?);
-        await_listener(address)?;
-        Ok(Self { process, address, opened_in: clock.now().since(Tick(0)), _data: data })
+        Home { store: store.to_owned(), ..Home::configured("", "")? }.serve(place)
     }
 
     /// From its start until it listened.
@@ -95,7 +108,7 @@ impl Server {
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.home.address
     }
 
     /// Its process.
