@@ -507,7 +507,9 @@ mod tests {
                     all.extend(answer);
                     break;
                 }
-                answer @ (Answer::Executed(_) | Answer::Verified(_) | Answer::Changed(_)) => panic!("{answer:?}"),
+                answer @ (Answer::Executed(_) | Answer::Verified(_) | Answer::Changed(_) | Answer::Handshaken(_)) => {
+                    panic!("{answer:?}")
+                }
             }
         }
         let text = String::from_utf8(all).unwrap();
