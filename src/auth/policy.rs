@@ -1,27 +1,36 @@
 //! Which new passwords may be used.
 
+use std::str;
+
 use super::Recognizer;
 use crate::model::{AccountName, Authenticated, NewPasswordRefusal, Secret};
 
 /// Checks what can be said of a new password without knowing the old one: that it has at least
-/// `bytes_min` bytes, and is not the account's name (bare or with its domain, in any letter case).
+/// `characters_min` characters, and is not the account's name (bare or with its domain, in any letter
+/// case).
 ///
 /// # Errors
 /// The first [`NewPasswordRefusal`] that applies, in that order.
 pub fn check_given_password(
     account: &AccountName,
     secret: &Secret,
-    bytes_min: usize,
+    characters_min: usize,
 ) -> Result<(), NewPasswordRefusal> {
     let bytes = secret.expose();
-    if bytes.len() < bytes_min {
-        return Err(NewPasswordRefusal::TooShort { bytes_min });
+    if characters(bytes) < characters_min {
+        return Err(NewPasswordRefusal::TooShort { characters_min });
     }
     let is = |name: &str| bytes.eq_ignore_ascii_case(name.as_bytes());
     if is(account.local()) || is(&account.to_string()) {
         return Err(NewPasswordRefusal::SameAsName);
     }
     Ok(())
+}
+
+/// How many characters a password has: Unicode scalar values where it is UTF-8, else bytes, for then
+/// its client writes each character in one of them.
+fn characters(password: &[u8]) -> usize {
+    str::from_utf8(password).map_or(password.len(), |text| text.chars().count())
 }
 
 /// Whether a new password has the kinds of characters that `complexity`, the value of the setting
@@ -49,12 +58,12 @@ pub fn check_new_password(
     proof: &Authenticated,
     secret: &Secret,
     recognizer: &Recognizer,
-    bytes_min: usize,
+    characters_min: usize,
 ) -> Result<(), NewPasswordRefusal> {
     if proof.application().is_some() {
         return Err(NewPasswordRefusal::OfApplication);
     }
-    check_given_password(proof.account(), secret, bytes_min)?;
+    check_given_password(proof.account(), secret, characters_min)?;
     if recognizer.is_same(proof, secret) {
         return Err(NewPasswordRefusal::SameAsOld);
     }
@@ -65,11 +74,11 @@ pub fn check_new_password(
 mod tests {
     use super::*;
 
-    fn check(new: &str, bytes_min: usize) -> Result<(), NewPasswordRefusal> {
+    fn check(new: &str, characters_min: usize) -> Result<(), NewPasswordRefusal> {
         let recognizer = Recognizer::new();
         let account = AccountName::parse("alice.smith@example.com").unwrap();
         let proof = Authenticated::attest(account, 1, recognizer.fingerprint(&Secret::new(b"old secret").unwrap()));
-        check_new_password(&proof, &Secret::new(new.as_bytes()).unwrap(), &recognizer, bytes_min)
+        check_new_password(&proof, &Secret::new(new.as_bytes()).unwrap(), &recognizer, characters_min)
     }
 
     #[test]
@@ -79,10 +88,18 @@ mod tests {
     }
 
     #[test]
-    fn length_is_counted_in_bytes_and_exactly() {
-        assert_eq!(check("äöü", 6), Ok(()));
-        assert_eq!(check("äöü", 7), Err(NewPasswordRefusal::TooShort { bytes_min: 7 }));
-        assert_eq!(check("", 1), Err(NewPasswordRefusal::TooShort { bytes_min: 1 }));
+    fn length_is_counted_in_characters_and_exactly() {
+        let too_short = |characters_min| Err(NewPasswordRefusal::TooShort { characters_min });
+        for (password, count) in [("äöü", 3), ("鍵を回す", 4), ("e\u{301}", 2), ("", 0)] {
+            assert_eq!(check(password, count), Ok(()), "{password}");
+            assert_eq!(check(password, count + 1), too_short(count + 1), "{password}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_counted_in_bytes() {
+        // "Schlüssel" in ISO 8859-1, and UTF-8 that ends within a character.
+        assert_eq!((characters(b"Schl\xfcssel"), characters(b"key\xc3")), (9, 4));
     }
 
     #[test]

@@ -164,7 +164,7 @@ fn check_change(call: &Call<'_>, account: &Account, password: Option<&str>) -> R
         return Err(Refusal::General("a hash tells nothing of its password, which must be checked").into());
     }
     let secret = secret(password)?;
-    check_given_password(&account.name, &secret, call.scene.password_bytes_min).map_err(Refusal::NewPassword)?;
+    check_given_password(&account.name, &secret, call.scene.password_characters_min).map_err(Refusal::NewPassword)?;
     let is_enough = is_complex_enough(account.password_complexity(), &secret);
     if is_enough { Ok(()) } else { Err(Refusal::NewPassword(NewPasswordRefusal::TooSimple).into()) }
 }

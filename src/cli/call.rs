@@ -23,8 +23,8 @@ pub struct Scene<'a> {
     pub now: u64,
     /// When the server started, in seconds since 1970.
     pub started_at: u64,
-    /// Least length of a new password, in bytes.
-    pub password_bytes_min: usize,
+    /// Least length of a new password, in characters.
+    pub password_characters_min: usize,
     /// The running server.
     pub control: &'a Control,
 }

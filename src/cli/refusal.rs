@@ -86,8 +86,8 @@ impl fmt::Display for Refusal {
             Self::UnknownForwarder => f.write_str("unknown forwarder"),
             Self::DomainExists => f.write_str("domain with this name already exists"),
             Self::WrongPassword => f.write_str("incorrect password or account name"),
-            Self::NewPassword(NewPasswordRefusal::TooShort { bytes_min }) => {
-                write!(f, "new password must have at least {bytes_min} characters")
+            Self::NewPassword(NewPasswordRefusal::TooShort { characters_min }) => {
+                write!(f, "new password must have at least {characters_min} characters")
             }
             Self::NewPassword(NewPasswordRefusal::SameAsOld) => {
                 f.write_str("new password must differ from the old one")

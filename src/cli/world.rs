@@ -92,7 +92,7 @@ impl World {
             let directory = &self.directory;
             let control = &self.control;
             let scene =
-                Scene { directory, now: 1_000_000_000, started_at: 999_999_000, password_bytes_min: 8, control };
+                Scene { directory, now: 1_000_000_000, started_at: 999_999_000, password_characters_min: 8, control };
             match errand.run(proof, &scene).unwrap() {
                 Next::Tell(answer) => return line_of(answer),
                 Next::List(mut listing) => {

@@ -149,9 +149,9 @@ pub struct Live {
     /// Key `failed_reply_delay_ms`: how long the reply to a failed login is held back, 0 to
     /// 60000. Default 1000.
     pub failed_reply_delay: Duration,
-    /// Key `password_length_min`: least length of a new password in bytes, 1 to 1024 (a longer
-    /// one is never accepted). Default 8.
-    pub password_bytes_min: usize,
+    /// Key `password_length_min`: least length of a new password in characters, 1 to 1024 (of
+    /// which no password has more bytes). Bytes count where it is not UTF-8. Default 8.
+    pub password_characters_min: usize,
     /// Key `queue_seconds`: how long a job may wait before the hashing pool, 1 to 60. One that could
     /// not begin within that is refused at once. Default 5: clients give up after ten or more.
     pub queue: Duration,
@@ -190,7 +190,7 @@ impl Default for Live {
             address_failures: Duration::from_secs(60),
             address_block: Duration::from_secs(600),
             failed_reply_delay: Duration::from_secs(1),
-            password_bytes_min: 8,
+            password_characters_min: 8,
             queue: Duration::from_secs(5),
             queue_length_max: 1024,
             log_level: 3,
@@ -430,12 +430,12 @@ mod tests {
             (idle, login, line, drain) in (1..=86_400u64, 1..=86_400u64, 1..=86_400u64, 0..=3_600u64),
             (failures_max, delay_ms) in (1..=100u8, 0..=60_000u64),
             (address_failures_max, address_failures, address_block) in (0..=1_000_000u32, 1..=86_400u64, 1..=86_400u64),
-            password_bytes_min in 1..=1024usize,
+            password_characters_min in 1..=1024usize,
             (queue, queue_length_max) in (1..=60u64, 1..=1_000_000usize),
             log_level in 0..=5u8,
         ) -> Live {
             Live {
-                channels, channels_for_clients, connections_per_address, failures_max, address_failures_max, password_bytes_min, queue_length_max,
+                channels, channels_for_clients, connections_per_address, failures_max, address_failures_max, password_characters_min, queue_length_max,
                 log_level,
                 address_failures: Duration::from_secs(address_failures),
                 address_block: Duration::from_secs(address_block),

@@ -71,7 +71,11 @@ fn read_live(fields: &mut Fields<'_, '_, '_>, default: Live) -> Live {
         failed_reply_delay: fields
             .number_if_any("failed_reply_delay_ms", 0..=60_000)
             .map_or(default.failed_reply_delay, Duration::from_millis),
-        password_bytes_min: fields.number("password_length_min", 1..=secret_bytes_max, default.password_bytes_min),
+        password_characters_min: fields.number(
+            "password_length_min",
+            1..=secret_bytes_max,
+            default.password_characters_min,
+        ),
         queue: seconds(fields.number("queue_seconds", 1..=60, default.queue.as_secs())),
         queue_length_max: fields.number("queue_length_max", 1..=1_000_000, default.queue_length_max),
         log_level: fields.number("log_level", 0..=5, default.log_level),

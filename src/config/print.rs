@@ -25,7 +25,7 @@ impl fmt::Display for Config {
         writeln!(f, "address_failures_seconds = {}", live.address_failures.as_secs())?;
         writeln!(f, "address_block_seconds = {}", live.address_block.as_secs())?;
         writeln!(f, "failed_reply_delay_ms = {}", live.failed_reply_delay.as_millis())?;
-        writeln!(f, "password_length_min = {}", live.password_bytes_min)?;
+        writeln!(f, "password_length_min = {}", live.password_characters_min)?;
         writeln!(f, "queue_seconds = {}", live.queue.as_secs())?;
         writeln!(f, "queue_length_max = {}", live.queue_length_max)?;
         writeln!(f, "log_level = {}", live.log_level)?;

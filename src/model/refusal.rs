@@ -3,10 +3,10 @@ use std::fmt;
 /// Why a new password was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewPasswordRefusal {
-    /// Fewer bytes than the server asks for.
+    /// Fewer characters than the server asks for.
     TooShort {
         /// The least it must have.
-        bytes_min: usize,
+        characters_min: usize,
     },
     /// It is the password the session logged in with.
     SameAsOld,
@@ -23,7 +23,7 @@ pub enum NewPasswordRefusal {
 impl fmt::Display for NewPasswordRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooShort { bytes_min } => write!(f, "the new one has fewer than {bytes_min} bytes"),
+            Self::TooShort { characters_min } => write!(f, "the new one has fewer than {characters_min} characters"),
             Self::SameAsOld => f.write_str("the new one is the old one"),
             Self::SameAsName => f.write_str("the new one is the account's name"),
             Self::TooSimple => f.write_str("the new one is simpler than PasswordComplexity asks for"),

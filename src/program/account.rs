@@ -77,7 +77,7 @@ fn add(path: &Path, source: &Source, name: &str, arguments: PasswordArguments) -
             return Err(DirectoryFault::NameTaken(name).into());
         }
     }
-    let given = Given::obtain(arguments, piped, &name, data.config.live.password_bytes_min)?;
+    let given = Given::obtain(arguments, piped, &name, data.config.live.password_characters_min)?;
     let credentials = given.credentials(|| data.hasher());
     if name == data.postmaster()? && !is_founded {
         data.found(credentials)?;
@@ -95,7 +95,7 @@ fn passwd(path: &Path, source: &Source, name: &str, arguments: PasswordArguments
     if data.directory.account(&name)?.is_none() {
         return Err(no_account(&name));
     }
-    let given = Given::obtain(arguments, piped, &name, data.config.live.password_bytes_min)?;
+    let given = Given::obtain(arguments, piped, &name, data.config.live.password_characters_min)?;
     let credentials = given.credentials(|| data.hasher());
     data.commit(data.directory.set_password(&name, credentials)?)?;
     Ok(format!("{name} has a new password\n{}", drawn(&given)))

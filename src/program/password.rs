@@ -46,11 +46,11 @@ impl Given {
         arguments: PasswordArguments,
         piped: Option<Zeroizing<Vec<u8>>>,
         account: &AccountName,
-        bytes_min: usize,
+        characters_min: usize,
     ) -> Result<Self, Failure> {
         match piped {
             Some(hash) if arguments.hash_stdin => legacy::parse(&hash).map(Self::Hash).map_err(Failure::failed),
-            piped => NewPassword::obtain(arguments, piped, account, bytes_min).map(Self::Password),
+            piped => NewPassword::obtain(arguments, piped, account, characters_min).map(Self::Password),
         }
     }
 
@@ -97,14 +97,14 @@ impl NewPassword {
         arguments: PasswordArguments,
         piped: Option<Zeroizing<Vec<u8>>>,
         account: &AccountName,
-        bytes_min: usize,
+        characters_min: usize,
     ) -> Result<Self, Failure> {
         if arguments.generate {
             return Self::generate();
         }
         let text = piped.map_or_else(|| ask(account), Ok)?;
         let secret = secret(&text)?;
-        check_given_password(account, &secret, bytes_min).map_err(refused)?;
+        check_given_password(account, &secret, characters_min).map_err(refused)?;
         Ok(Self { secret, drawn: None })
     }
 }
@@ -120,8 +120,8 @@ pub(crate) fn piped(arguments: PasswordArguments) -> Result<Option<Zeroizing<Vec
 
 fn refused(refusal: NewPasswordRefusal) -> Failure {
     Failure::failed(match refusal {
-        NewPasswordRefusal::TooShort { bytes_min } => {
-            format!("the password is too short: password_length_min asks for {bytes_min} bytes")
+        NewPasswordRefusal::TooShort { characters_min } => {
+            format!("the password is too short: password_length_min asks for {characters_min} characters")
         }
         NewPasswordRefusal::SameAsName => "the password must not be the account's name".to_owned(),
         NewPasswordRefusal::SameAsOld => "the password is the old one".to_owned(),

@@ -91,7 +91,7 @@ fn start_service(data: &Data, control: &Arc<Control>) -> Service {
         cost: config.argon2id,
         queue_time_max: config.live.queue,
         queue_length_max: config.live.queue_length_max,
-        password_bytes_min: config.live.password_bytes_min,
+        password_characters_min: config.live.password_characters_min,
     };
     tell_kernel(settings.workers);
     let store = Arc::clone(&data.store);
@@ -99,7 +99,7 @@ fn start_service(data: &Data, control: &Arc<Control>) -> Service {
     let bounded = service.clone();
     control.observe(move |news| {
         if let News::Settings(live) = news {
-            bounded.apply(live.queue, live.queue_length_max, live.password_bytes_min);
+            bounded.apply(live.queue, live.queue_length_max, live.password_characters_min);
         }
     });
     service

@@ -220,8 +220,8 @@ fn bad_command(fault: CommandFault) -> Row<'static> {
 fn refused(refusal: NewPasswordRefusal) -> Row<'static> {
     use NewPasswordRefusal as Refusal;
     match refusal {
-        Refusal::TooShort { bytes_min } => Row {
-            count: Some((bytes_min as u64, " characters")),
+        Refusal::TooShort { characters_min } => Row {
+            count: Some((characters_min as u64, " characters")),
             ..failure(b"501 ", "new password must have at least ")
         },
         Refusal::SameAsOld => failure(b"501 ", "new password must differ from the old one"),
@@ -290,8 +290,8 @@ pub(super) mod tests {
         Reply::TlsNotOffered,
         Reply::NotBehindStls,
         Reply::ApopNotEnabled,
-        Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: 8 }),
-        Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: usize::MAX }),
+        Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { characters_min: 8 }),
+        Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { characters_min: usize::MAX }),
         Reply::NewPasswordRefused(NewPasswordRefusal::SameAsOld),
         Reply::NewPasswordRefused(NewPasswordRefusal::SameAsName),
         Reply::NewPasswordRefused(NewPasswordRefusal::TooSimple),
@@ -371,7 +371,7 @@ pub(super) mod tests {
 
     #[test]
     fn limits_are_told_as_they_are() {
-        let too_short = Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: 8 });
+        let too_short = Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { characters_min: 8 });
         for (reply, limit) in [
             (Reply::BadCommand(CommandFault::NameTooLong), LOGIN_NAME_BYTES_MAX),
             (Reply::BadCommand(CommandFault::PasswordTooLong), SECRET_BYTES_MAX),

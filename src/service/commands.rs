@@ -122,7 +122,7 @@ impl fmt::Debug for Order {
 pub(super) struct Reader {
     pub(super) accounts: Arc<Accounts>,
     pub(super) started_at: u64,
-    pub(super) password_bytes_min: Arc<AtomicUsize>,
+    pub(super) password_characters_min: Arc<AtomicUsize>,
     pub(super) control: Arc<Control>,
 }
 
@@ -133,7 +133,7 @@ impl Reader {
                 directory,
                 now: seconds_since_1970(),
                 started_at: self.started_at,
-                password_bytes_min: self.password_bytes_min.load(Ordering::Relaxed),
+                password_characters_min: self.password_characters_min.load(Ordering::Relaxed),
                 control: &self.control,
             };
             order.errand.run(&order.proof, &scene)

@@ -283,7 +283,7 @@ mod tests {
         let reader = Arc::new(Reader {
             accounts: Arc::clone(&accounts),
             started_at: 0,
-            password_bytes_min: Arc::default(),
+            password_characters_min: Arc::default(),
             control: world.control(),
         });
         Committer { store, accounts, counters: Arc::default(), changes: receiver, reader }.run();

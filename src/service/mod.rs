@@ -173,8 +173,8 @@ pub struct ServiceSettings {
     pub queue_time_max: Duration,
     /// Jobs that may wait before the pool.
     pub queue_length_max: usize,
-    /// Least length of a new password, in bytes.
-    pub password_bytes_min: usize,
+    /// Least length of a new password, in characters.
+    pub password_characters_min: usize,
 }
 
 /// A handle to the pool and the committer; the last one dropped after [`Service::stop`].
@@ -187,7 +187,7 @@ struct Inner {
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     recognizer: Recognizer,
-    password_bytes_min: Arc<AtomicUsize>,
+    password_characters_min: Arc<AtomicUsize>,
     clerks: Clerks,
     handshakes: Handshakes,
     /// Workers first, then the committer: the order in which they end.
@@ -220,11 +220,11 @@ impl Service {
         };
         let queue = Queue::new(bounds, expected_time(settings.cost), origins, clock.clone(), Arc::clone(&counters));
         let queue = Arc::new(queue);
-        let password_bytes_min = Arc::new(AtomicUsize::new(settings.password_bytes_min));
+        let password_characters_min = Arc::new(AtomicUsize::new(settings.password_characters_min));
         let reader = Arc::new(Reader {
             accounts: Arc::clone(&accounts),
             started_at: seconds_since_1970(),
-            password_bytes_min: Arc::clone(&password_bytes_min),
+            password_characters_min: Arc::clone(&password_characters_min),
             control: Arc::clone(control),
         });
         let (sender, changes) = mpsc::sync_channel(CHANGES_WAITING_MAX);
@@ -248,8 +248,15 @@ impl Service {
         let handshakes = Handshakes::start(&counters);
         let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader };
         threads.push(spawn("commit", || committer.run()));
-        let inner =
-            Inner { queue, counters, recognizer, password_bytes_min, clerks, handshakes, threads: Mutex::new(threads) };
+        let inner = Inner {
+            queue,
+            counters,
+            recognizer,
+            password_characters_min,
+            clerks,
+            handshakes,
+            threads: Mutex::new(threads),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -281,8 +288,8 @@ impl Service {
     fn check_request(&self, request: Request) -> Result<Request, Answer> {
         match request {
             Request::Change { proof, secret } => {
-                let bytes_min = self.inner.password_bytes_min.load(Ordering::Relaxed);
-                match check_new_password(&proof, &secret, &self.inner.recognizer, bytes_min) {
+                let characters_min = self.inner.password_characters_min.load(Ordering::Relaxed);
+                match check_new_password(&proof, &secret, &self.inner.recognizer, characters_min) {
                     Ok(()) => Ok(Request::Change { proof, secret }),
                     Err(refusal) => Err(Answer::Changed(ChangeOutcome::Refused(proof, refusal))),
                 }
@@ -292,9 +299,9 @@ impl Service {
     }
 
     /// Applies the settings that may change while running.
-    pub fn apply(&self, queue_time_max: Duration, queue_length_max: usize, password_bytes_min: usize) {
+    pub fn apply(&self, queue_time_max: Duration, queue_length_max: usize, password_characters_min: usize) {
         self.inner.queue.set_bounds(queue_time_max, queue_length_max);
-        self.inner.password_bytes_min.store(password_bytes_min, Ordering::Relaxed);
+        self.inner.password_characters_min.store(password_characters_min, Ordering::Relaxed);
     }
 
     /// What was done so far.

@@ -160,11 +160,11 @@ fn a_change_is_refused_before_it_costs_a_hash() {
         let ChangeOutcome::Refused(proof, refusal) = outcome else { panic!("{password} is taken") };
         assert_eq!((proof.account(), refusal), (&postmaster(), expected));
     };
-    check("abc", NewPasswordRefusal::TooShort { bytes_min: 4 });
+    check("abc", NewPasswordRefusal::TooShort { characters_min: 4 });
     check("POSTmaster", NewPasswordRefusal::SameAsName);
     check("old secret", NewPasswordRefusal::SameAsOld);
     service.apply(SETTINGS.queue_time_max, 64, 11);
-    check("ten bytes!", NewPasswordRefusal::TooShort { bytes_min: 11 });
+    check("ten bytes!", NewPasswordRefusal::TooShort { characters_min: 11 });
     world.set("PWDAllowed", "NO");
     check("long enough", NewPasswordRefusal::NotAllowed);
     world.set("PWDAllowed", "YES");

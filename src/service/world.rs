@@ -32,7 +32,7 @@ pub(super) const SETTINGS: ServiceSettings = ServiceSettings {
     cost: COST,
     queue_time_max: Duration::from_secs(5),
     queue_length_max: 64,
-    password_bytes_min: 4,
+    password_characters_min: 4,
 };
 
 /// A store whose reads can be held up and whose reads and commits can be made to fail.

@@ -46,7 +46,7 @@ const REPLIES: &[Reply] = &[
     Reply::TlsNotOffered,
     Reply::NotBehindStls,
     Reply::ApopNotEnabled,
-    Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { bytes_min: 8 }),
+    Reply::NewPasswordRefused(NewPasswordRefusal::TooShort { characters_min: 8 }),
     Reply::NewPasswordRefused(NewPasswordRefusal::SameAsOld),
     Reply::NewPasswordRefused(NewPasswordRefusal::SameAsName),
     Reply::NewPasswordRefused(NewPasswordRefusal::TooSimple),

@@ -233,7 +233,7 @@ impl World {
             cost: config.argon2id,
             queue_time_max: config.live.queue,
             queue_length_max: config.live.queue_length_max,
-            password_bytes_min: config.live.password_bytes_min,
+            password_characters_min: config.live.password_characters_min,
         };
         let store: Arc<dyn Store> = Arc::new(Gated::new(self.embedded(), Arc::clone(&self.gate)));
         let directory = Directory::new(Arc::clone(&store), main_domain());
@@ -241,7 +241,7 @@ impl World {
         let bounded = service.clone();
         control.observe(move |news| {
             if let News::Settings(live) = news {
-                bounded.apply(live.queue, live.queue_length_max, live.password_bytes_min);
+                bounded.apply(live.queue, live.queue_length_max, live.password_characters_min);
             }
         });
         let server = Server::start(&control, &service)

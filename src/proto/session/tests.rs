@@ -167,8 +167,8 @@ fn a_login_that_could_not_be_checked_is_no_failure_of_the_client() {
 
 #[test]
 fn a_change_that_did_not_happen_leaves_the_login_as_it_was() {
-    let too_short = || NewPasswordRefusal::TooShort { bytes_min: 8 };
-    let refused = "NewPasswordRefused(TooShort { bytes_min: 8 })";
+    let too_short = || NewPasswordRefusal::TooShort { characters_min: 8 };
+    let refused = "NewPasswordRefused(TooShort { characters_min: 8 })";
     for (dialect, then) in DIALECTS {
         for (outcome, reply) in [
             (ChangeOutcome::Refused(proof(), too_short()), refused),

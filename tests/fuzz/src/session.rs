@@ -142,7 +142,7 @@ impl<'a> Play<'a> {
             (_, b'c') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Conflict),
             (_, b'f') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Fault(proof())),
             (_, b'n') if self.session.is_authenticated() => {
-                Event::Changed(ChangeOutcome::Refused(proof(), NewPasswordRefusal::TooShort { bytes_min: 8 }))
+                Event::Changed(ChangeOutcome::Refused(proof(), NewPasswordRefusal::TooShort { characters_min: 8 }))
             }
             (_, b'u') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Unknown),
             _ if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Changed(proof())),
