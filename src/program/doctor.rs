@@ -121,7 +121,7 @@ fn check_ring() -> Vec<Check> {
     match ring::probe() {
         Ok(features) => vec![
             Check::good("kernel", format!("Linux {}, at least {major}.{minor} is needed", features.kernel)),
-            Check::good("io_uring", "works"),
+            Check::good("io_uring", format!("works{features}")),
         ],
         Err(fault @ Unavailable::OldKernel { .. }) => {
             vec![Check::bad("kernel", format!("Linux {release}"), fault.to_string())]

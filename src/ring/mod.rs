@@ -29,7 +29,7 @@ pub use incoming::{Buffer, Incoming};
 pub use key::Key;
 pub use outgoing::{OutId, Outgoing};
 pub use probe::{Features, KERNEL_MIN, Unavailable, probe};
-pub use queue::{Completion, Queue, Received, Wait};
+pub use queue::{Completion, Queue, Received, Setup, Wait};
 pub use waker::Waker;
 
 /// Receive buffers of a ring, unless it is made with another number.
@@ -73,7 +73,10 @@ impl Ring {
     /// # Errors
     /// When the kernel refuses; [`probe`] explains why.
     pub fn new(size: RingSize) -> io::Result<Self> {
-        let queue = Queue::new(size)?;
+        Self::on(Queue::new(size)?, size)
+    }
+
+    fn on(queue: Queue, size: RingSize) -> io::Result<Self> {
         let incoming = Incoming::register(&queue, size.receive_buffers)?;
         Ok(Self { queue, incoming, outgoing: Outgoing::default() })
     }
@@ -92,6 +95,13 @@ impl Ring {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.queue.in_flight()
+    }
+
+    /// How many turns found more completions than their queue has places for. The kernel keeps the
+    /// rest until there is room, so none is lost; but it ends what serves many, such as an accept.
+    #[must_use]
+    pub fn overflows(&self) -> u64 {
+        self.queue.overflows()
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use rustix::io::Errno;
 use rustix::system::uname;
 
-use super::{Ring, RingSize};
+use super::{Ring, RingSize, Setup};
 
 /// The oldest kernel the ring loop is written for: multishot receive (6.0) and deferred task work
 /// (6.1).
@@ -16,6 +16,27 @@ pub const KERNEL_MIN: (u32, u32) = (6, 1);
 pub struct Features {
     /// The kernel's release, as `uname -r` prints it.
     pub kernel: String,
+    /// The flags it knows.
+    pub setup: Setup,
+    /// Whether the ring's descriptor could be registered.
+    pub has_registered_fd: bool,
+}
+
+impl fmt::Display for Features {
+    /// What the ring has, and what it has to do without, by the names in io_uring_setup(2) and
+    /// io_uring_register(2).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { setup: Setup { no_sqarray, defer_taskrun }, has_registered_fd, .. } = *self;
+        let all =
+            [("DEFER_TASKRUN", defer_taskrun), ("NO_SQARRAY", no_sqarray), ("REGISTER_RING_FDS", has_registered_fd)];
+        for (intro, is_there) in [("with", true), ("without", false)] {
+            let names: Vec<&str> = all.iter().filter(|(_, it)| *it == is_there).map(|(name, _)| *name).collect();
+            if !names.is_empty() {
+                write!(f, ", {intro} {}", names.join(", "))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why no ring can be had here.
@@ -80,7 +101,11 @@ pub fn probe() -> Result<Features, Unavailable> {
     }
     let size = RingSize { operations: 8, receive_buffers: 8, completions_per_turn_max: 8 };
     match Ring::new(size) {
-        Ok(_) => Ok(Features { kernel: release }),
+        Ok(ring) => Ok(Features {
+            kernel: release,
+            setup: ring.queue.setup(),
+            has_registered_fd: ring.queue.has_registered_fd(),
+        }),
         Err(fault) => Err(explain(&fault, read_disabled(), is_filtered())),
     }
 }
@@ -126,6 +151,13 @@ mod tests {
         assert_eq!(explain(&fault(Errno::PERM), Some(0), true), Unavailable::Forbidden);
         assert_eq!(explain(&fault(Errno::NOSYS), Some(0), true), Unavailable::Forbidden);
         assert!(matches!(explain(&fault(Errno::MFILE), Some(0), false), Unavailable::Other(_)));
+    }
+
+    #[test]
+    fn features_are_named_that_are_there_and_that_are_not() {
+        let setup = Setup { no_sqarray: false, defer_taskrun: true };
+        let features = Features { kernel: "6.1".into(), setup, has_registered_fd: true };
+        assert_eq!(features.to_string(), ", with DEFER_TASKRUN, REGISTER_RING_FDS, without NO_SQARRAY");
     }
 
     #[test]

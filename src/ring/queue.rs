@@ -118,10 +118,34 @@ const fn libc_flags(bits: u32) -> i32 {
     bits.cast_signed()
 }
 
+/// What a ring is made with that some kernels do not know; everything works without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// The submission queue has no index array (IORING_SETUP_NO_SQARRAY, since Linux 6.6).
+    pub no_sqarray: bool,
+    /// The kernel works for the ring only when it is entered (IORING_SETUP_DEFER_TASKRUN, since
+    /// Linux 6.1).
+    pub defer_taskrun: bool,
+}
+
+impl Setup {
+    /// The best one first.
+    pub(super) const ALL: [Self; 3] = [
+        Self { no_sqarray: true, defer_taskrun: true },
+        Self { no_sqarray: false, defer_taskrun: true },
+        Self { no_sqarray: false, defer_taskrun: false },
+    ];
+}
+
 /// The submission and completion queues.
 pub struct Queue {
     ring: IoUring,
+    setup: Setup,
+    /// Whether the descriptor is registered, which saves a look-up per turn.
+    has_registered_fd: bool,
     in_flight: usize,
+    /// Turns that found more completions than the queue has places for.
+    overflows: u64,
     completions_per_turn_max: usize,
     /// Completions reaped out of turn, to make room.
     reaped: Vec<Completion>,
@@ -131,36 +155,48 @@ pub struct Queue {
 
 impl Queue {
     pub(super) fn new(size: RingSize) -> io::Result<Self> {
-        let ring = Self::build(size.operations)?;
-        // Saves a file-table look-up per turn; without it everything works all the same.
-        ring.submitter().register_ring_fd().ok();
-        let completions_per_turn_max = size.completions_per_turn_max;
-        Ok(Self { ring, in_flight: 0, completions_per_turn_max, reaped: Vec::new(), wake_counter: Box::new(0) })
+        Self::with_setups(size, &Setup::ALL)
     }
 
-    /// Asks for the best ring first, and gives up one flag after the other where the kernel does
-    /// not know it (EINVAL): the queue without an index array came with Linux 6.6, deferred task
-    /// work with 6.1.
-    fn build(operations: u32) -> io::Result<IoUring> {
-        let mut refused = None;
-        for (no_sqarray, defer_taskrun) in [(true, true), (false, true), (false, false)] {
-            let mut builder = IoUring::builder();
-            builder.setup_clamp().setup_cqsize(operations * 4).setup_submit_all();
-            builder.setup_single_issuer().setup_coop_taskrun();
-            if defer_taskrun {
-                builder.setup_defer_taskrun();
-            } else {
-                builder.setup_taskrun_flag();
-            }
-            if no_sqarray {
-                builder.setup_no_sqarray();
-            }
-            match builder.build(operations) {
-                Err(fault) if fault.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => refused = Some(fault),
-                outcome => return outcome,
-            }
+    /// Asks for the first of `setups`, and for the next where the kernel does not know a flag of
+    /// it (EINVAL).
+    pub(super) fn with_setups(size: RingSize, setups: &[Setup]) -> io::Result<Self> {
+        let (setup, ring) = first_known(setups, |setup| Self::build(size.operations, setup))?;
+        let has_registered_fd = ring.submitter().register_ring_fd().is_ok();
+        Ok(Self {
+            ring,
+            setup,
+            has_registered_fd,
+            in_flight: 0,
+            overflows: 0,
+            completions_per_turn_max: size.completions_per_turn_max,
+            reaped: Vec::new(),
+            wake_counter: Box::new(0),
+        })
+    }
+
+    /// The other flags are as old as the oldest kernel that is served.
+    fn build(operations: u32, setup: Setup) -> io::Result<IoUring> {
+        let mut builder = IoUring::builder();
+        builder.setup_clamp().setup_cqsize(operations * 4).setup_submit_all();
+        builder.setup_single_issuer().setup_coop_taskrun();
+        if setup.defer_taskrun {
+            builder.setup_defer_taskrun();
+        } else {
+            builder.setup_taskrun_flag();
         }
-        Err(refused.unwrap_or_else(|| io::ErrorKind::Unsupported.into()))
+        if setup.no_sqarray {
+            builder.setup_no_sqarray();
+        }
+        builder.build(operations)
+    }
+
+    pub(super) fn setup(&self) -> Setup {
+        self.setup
+    }
+
+    pub(super) fn has_registered_fd(&self) -> bool {
+        self.has_registered_fd
     }
 
     /// Registers a ring of provided buffers that was just mapped for it.
@@ -172,6 +208,10 @@ impl Queue {
     /// Operations whose last completion has not been reaped.
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    pub(super) fn overflows(&self) -> u64 {
+        self.overflows
     }
 
     /// Accepts connections from `listener` until told otherwise.
@@ -321,6 +361,9 @@ impl Queue {
                 _ => return Err(fault),
             }
         }
+        if self.ring.submission().cq_overflow() {
+            self.overflows += 1;
+        }
         into.append(&mut self.reaped);
         self.reap(into);
         Ok(())
@@ -334,6 +377,18 @@ impl Queue {
             into.extend(read_completion(&entry));
         }
     }
+}
+
+/// What is made from the first of `setups` of which the kernel knows every flag.
+fn first_known<T>(setups: &[Setup], make: impl Fn(Setup) -> io::Result<T>) -> io::Result<(Setup, T)> {
+    let mut refused = io::Error::from(io::ErrorKind::Unsupported);
+    for &setup in setups {
+        match make(setup) {
+            Err(fault) if Errno::from_io_error(&fault) == Some(Errno::INVAL) => refused = fault,
+            outcome => return outcome.map(|made| (setup, made)),
+        }
+    }
+    Err(refused)
 }
 
 /// Reads one entry of the completion queue. `None`: nobody waits for it.
@@ -379,5 +434,26 @@ fn received(result: io::Result<i32>, flags: u32) -> Received {
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Queue({} operations in flight)", self.in_flight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_given_up_one_after_the_other_and_for_no_other_fault() {
+        let on_kernel_without = |is_known: fn(Setup) -> bool| {
+            first_known(&Setup::ALL, |setup| if is_known(setup) { Ok(()) } else { Err(Errno::INVAL.into()) })
+        };
+        assert_eq!(on_kernel_without(|_| true).unwrap().0, Setup { no_sqarray: true, defer_taskrun: true });
+        let without_no_sqarray = on_kernel_without(|setup| !setup.no_sqarray);
+        assert_eq!(without_no_sqarray.unwrap().0, Setup { no_sqarray: false, defer_taskrun: true });
+        let without_either = on_kernel_without(|setup| !setup.no_sqarray && !setup.defer_taskrun);
+        assert_eq!(without_either.unwrap().0, Setup { no_sqarray: false, defer_taskrun: false });
+        assert_eq!(Errno::from_io_error(&on_kernel_without(|_| false).unwrap_err()), Some(Errno::INVAL));
+        let forbidden =
+            first_known(&Setup::ALL, |setup| if setup.no_sqarray { Err(Errno::PERM.into()) } else { Ok(()) });
+        assert_eq!(Errno::from_io_error(&forbidden.unwrap_err()), Some(Errno::PERM));
     }
 }

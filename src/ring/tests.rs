@@ -18,7 +18,10 @@ struct Pair {
 }
 
 fn connect() -> Pair {
-    let mut ring = Ring::new(SIZE).expect("io_uring must be allowed where the tests run");
+    connect_on(Ring::new(SIZE).expect("io_uring must be allowed where the tests run"))
+}
+
+fn connect_on(mut ring: Ring) -> Pair {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     ring.queue.accept(listener.as_fd(), Key::new(0, 0));
@@ -72,6 +75,30 @@ fn a_line_comes_in_and_a_reply_goes_out_with_the_close() {
     let mut said = String::new();
     client.read_to_string(&mut said).unwrap();
     assert_eq!(said, "200 bye\r\n");
+}
+
+/// The rings of older kernels do the same. A kernel older than a flag is served by the next one.
+#[test]
+fn a_ring_works_with_every_set_of_flags() {
+    for index in 0..Setup::ALL.len() {
+        let ring = Ring::on(Queue::with_setups(SIZE, &Setup::ALL[index..]).unwrap(), SIZE).unwrap();
+        let Pair { mut ring, server, mut client, .. } = connect_on(ring);
+        let key = Key::new(3, 9);
+        ring.queue.receive_many(server.as_fd(), key);
+        let out = ring.outgoing.take();
+        for text in [&b"NOOP\r\n"[..], b"QUIT\r\n"] {
+            client.write_all(text).unwrap();
+            let (came, buffer, armed) = data(next(&mut ring));
+            assert_eq!((came, armed, ring.incoming.bytes(&buffer)), (key, true, text));
+            ring.outgoing.write(out, 0, ring.incoming.bytes(&buffer));
+            ring.incoming.give_back(buffer);
+            ring.queue.send(server.as_fd(), key, &ring.outgoing, out, 0, text.len());
+            assert!(matches!(next(&mut ring), Completion::Sent { result: Ok(6), .. }));
+            let mut echo = [0; 6];
+            client.read_exact(&mut echo).unwrap();
+            assert_eq!(echo, text);
+        }
+    }
 }
 
 #[test]
