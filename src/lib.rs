@@ -5,6 +5,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod cpu;
 pub mod directory;
 pub mod model;
 pub mod notation;

@@ -1,6 +1,7 @@
 //! The threads that hash. A worker does all of a login, or all of a change but its commit, in one
 //! go: it reads the account, so that no ring thread ever waits for the store, and hashes.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +10,7 @@ use rustix::thread::gettid;
 
 use crate::auth::Hasher;
 use crate::auth::policy::is_complex_enough;
+use crate::cpu;
 use crate::directory::Account;
 use crate::model::{Authenticated, Clock, DomainName, LoginName, NewPasswordRefusal, Secret};
 use crate::proto::{ChangeOutcome, Denial, Verdict};
@@ -21,8 +23,10 @@ use super::queue::{Job, Next, Queue};
 use super::upgrades::Upgrade;
 use super::{Answer, Request, Ticket};
 
-/// The lowest ordinary priority: beside a thread that never pauses, 99 of 100 answers of a small
-/// server on the same core then took up to 0.1 ms, against 3.6 ms at equal priority.
+/// The lowest ordinary priority. Not the idle class: among other niced work, a backup for example,
+/// that would leave the pool a sixth of the CPU instead of half, and a shard that wakes up takes the
+/// CPU from a thread with long turns as soon. What difference each makes is in
+/// `benches/record/pool.md`.
 const NICENESS: i32 = 19;
 
 /// A worker that had nothing to do for so long overwrites what its last hash left in memory. Doing
@@ -43,7 +47,8 @@ pub(super) struct Worker {
 impl Worker {
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self) {
-        if let Err(error) = setpriority_process(Some(gettid()), NICENESS) {
+        let is_nice = setpriority_process(Some(gettid()), NICENESS).map_err(io::Error::from);
+        if let Err(error) = is_nice.and_then(|()| cpu::set_slice(cpu::SLICE_MAX)) {
             tracing::debug!("a hashing thread keeps its priority: {error}");
         }
         let mut patience = None;

@@ -31,11 +31,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tracing::event;
 
 use crate::config::{Certificate, Config};
 use crate::control::{Control, News};
+use crate::cpu;
 use crate::ring::{Unavailable, Waker, probe};
 use crate::service::Service;
 use crate::syslog::{LOW_LEVEL, MAJOR};
@@ -97,7 +97,7 @@ impl Server {
         let config = &control.config();
         probe().map_err(StartFault::Ring)?;
         let endpoints = Endpoints::load(config).map_err(StartFault::Certificate)?;
-        let cpus = allowed_cpus()?;
+        let cpus = cpu::allowed()?;
         let count = config.shards.map_or(cpus.len(), |count| usize::from(count.get()));
         let (mut addresses, doors) = open_doors(config, count)?;
         if config.live.channels == 0 {
@@ -142,7 +142,7 @@ impl Server {
         self.wakers.push(waker.clone());
         let (ready, is_ready) = mpsc::channel();
         let thread = thread::Builder::new().name(format!("shard-{}", parts.index)).spawn(move || {
-            pin(cpu);
+            keep_prompt(cpu);
             match Shard::new(parts, waker) {
                 Ok(shard) => {
                     ready.send(Ok(())).ok();
@@ -202,17 +202,13 @@ impl Drop for Server {
     }
 }
 
-/// The CPUs this process may use, by number.
-fn allowed_cpus() -> io::Result<Vec<usize>> {
-    let allowed = sched_getaffinity(None)?;
-    Ok((0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu)).collect())
-}
-
-fn pin(cpu: usize) {
-    let mut only = CpuSet::new();
-    only.set(cpu);
-    if let Err(errno) = sched_setaffinity(None, &only) {
-        event!(target: "SYSTEM", LOW_LEVEL, "shard not pinned to CPU {cpu}: {errno}");
+/// Keeps the calling thread on `cpu`, where it goes before whoever computes there.
+fn keep_prompt(cpu: usize) {
+    if let Err(fault) = cpu::pin(cpu) {
+        event!(target: "SYSTEM", LOW_LEVEL, "shard not pinned to CPU {cpu}: {fault}");
+    }
+    if let Err(fault) = cpu::set_slice(cpu::SLICE_MIN) {
+        event!(target: "SYSTEM", LOW_LEVEL, "shard on CPU {cpu} has turns of the usual length: {fault}");
     }
 }
 
