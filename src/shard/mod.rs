@@ -36,7 +36,7 @@ use tracing::event;
 use crate::config::{Certificate, Config};
 use crate::control::{Control, News};
 use crate::cpu;
-use crate::ring::{Unavailable, Waker, probe};
+use crate::ring::{RingSize, Unavailable, Waker, probe};
 use crate::service::Service;
 use crate::syslog::{LOW_LEVEL, MAJOR};
 use crate::tls::LoadFault;
@@ -109,6 +109,7 @@ impl Server {
             let parts = ShardParts {
                 index,
                 count,
+                ring_size: RingSize::default(),
                 houses: server.houses(config),
                 doors,
                 service: service.clone(),

@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -15,6 +18,7 @@ use super::dialogue::Dialogue;
 use super::door::Door;
 use super::wheel::{Alarm, Wheel};
 use crate::control::{Barred, Control, End, Full};
+use crate::model::Tick;
 use crate::proto::Reply;
 use crate::ring::{Completion, Key, OutId, Received, Ring, RingSize, Wait, Waker};
 use crate::service::{Letter, Mailbox, Service};
@@ -24,12 +28,16 @@ use crate::tls::REFUSAL;
 /// How long a shard waits before it accepts or listens again, after it could not.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// A failure to accept so long after the last one is another one, and is said again.
+const EPISODE: Duration = Duration::from_secs(60);
+
 /// What a shard is made from.
 #[derive(Debug)]
 pub(super) struct ShardParts {
     pub index: usize,
     /// Of all shards.
     pub count: usize,
+    pub ring_size: RingSize,
     pub houses: Vec<House>,
     pub doors: Vec<Door>,
     pub service: Service,
@@ -78,8 +86,8 @@ pub(super) struct Shard {
     again: Vec<Key>,
     /// Draining is over: connections are closed without another word.
     is_drained: bool,
-    /// An accept has failed and none has succeeded since; said once.
-    is_accept_failing: bool,
+    /// When an accept, or opening a listener, last failed.
+    accept_failed: Option<Tick>,
     completions: Vec<Completion>,
     letters: Vec<(u64, Letter)>,
     alarms: Vec<Alarm<Timer>>,
@@ -88,8 +96,8 @@ pub(super) struct Shard {
 impl Shard {
     /// Makes the shard on its own thread, which is the only one that may use its ring.
     pub(super) fn new(parts: ShardParts, waker: Waker) -> io::Result<Self> {
-        let ShardParts { index, count, houses, doors, service, control } = parts;
-        let mut ring = Ring::new(RingSize::default())?;
+        let ShardParts { index, count, ring_size, houses, doors, service, control } = parts;
+        let mut ring = Ring::new(ring_size)?;
         let refusals = houses.iter().map(|house| Refusals::prepare(house, &mut ring)).collect();
         let mailbox = {
             let waker = waker.clone();
@@ -133,7 +141,7 @@ impl Shard {
             waker,
             again: Vec::new(),
             is_drained: false,
-            is_accept_failing: false,
+            accept_failed: None,
             completions: Vec::with_capacity(256),
             letters: Vec::new(),
             alarms: Vec::new(),
@@ -274,7 +282,6 @@ impl Shard {
         }
         match result {
             Ok(fd) => {
-                self.is_accept_failing = false;
                 self.welcome(index, fd);
                 if !armed && is_current {
                     self.doors[index].accept(index, &mut self.ring.queue);
@@ -288,13 +295,18 @@ impl Shard {
     /// Out of descriptors or memory: accepting again at once would only fail again.
     fn put_off_accepting(&mut self, index: usize, fault: &io::Error, armed: bool) {
         let is_transient = matches!(Errno::from_io_error(fault), Some(Errno::CONNABORTED | Errno::AGAIN | Errno::INTR));
-        if !is_transient && !self.is_accept_failing {
-            self.is_accept_failing = true;
+        if !is_transient && self.begins_episode() {
             event!(target: "PWD", FAILURE, "connections cannot be accepted for now: {fault} (see: keyturn doctor)");
         }
         if !armed {
             self.wheel.schedule(Alarm { key: Timer::Door(index), at: self.desk.now + RETRY });
         }
+    }
+
+    /// Notes a failure to accept. True: there was none for a while, so the log should tell.
+    fn begins_episode(&mut self) -> bool {
+        let now = self.desk.now;
+        self.accept_failed.replace(now).is_none_or(|last| now.since(last) > EPISODE)
     }
 
     /// A connection has arrived: it becomes a session, or is refused with one line.
@@ -437,8 +449,7 @@ impl Shard {
         if !door.is_open()
             && let Err(fault) = door.open()
         {
-            if !self.is_accept_failing {
-                self.is_accept_failing = true;
+            if self.begins_episode() {
                 event!(target: "PWD", FAILURE, "{fault}; trying again");
             }
             self.wheel.schedule(Alarm { key: Timer::Door(index), at: self.desk.now + RETRY });
