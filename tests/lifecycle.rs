@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keyturn::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX};
 use rustix::process::Signal;
@@ -393,4 +393,38 @@ fn ports_set_over_the_wire_are_opened_at_the_next_start_unless_the_command_line_
     let listen = home.address.to_string();
     let _program = home.serve_with(&["--listen", &listen]);
     assert!(Client::try_connect(([127, 0, 0, 1], port).into()).is_err());
+}
+
+#[test]
+fn connections_wait_while_there_are_no_descriptors_and_are_accepted_when_some_return() {
+    // One shard, so that clients are accepted in the order in which they came.
+    let home = Home::new("communigate", &format!("{FAST}\nshards = 1"));
+    let mut program = home.serve_with_open_files(64);
+    let mut sessions = Vec::new();
+    let mut is_greeted = |client: &mut Client| loop {
+        match client.hear(Duration::from_millis(50)) {
+            Heard::Line(line) if line.starts_with(b"200 ") => return true,
+            Heard::Silence if program.said().contains("connections cannot be accepted for now") => return false,
+            Heard::Silence => {}
+            other @ (Heard::Line(_) | Heard::Eof(_) | Heard::Reset) => panic!("{other:?}"),
+        }
+    };
+    let mut waiting = loop {
+        let mut client = Client::connect(home.address);
+        if !is_greeted(&mut client) {
+            break vec![client];
+        }
+        sessions.push(client);
+        assert!(sessions.len() < 64, "more sessions than descriptors");
+    };
+    waiting.extend((0..5).map(|_| Client::connect(home.address)));
+    for session in &mut sessions {
+        assert_eq!(session.ask("NOOP"), "200 OK");
+    }
+    for (mut leaving, waiting) in sessions.into_iter().zip(&mut waiting) {
+        assert!(leaving.ask("QUIT").starts_with("200 "));
+        assert!(waiting.line().starts_with("200 "));
+        assert_eq!(waiting.ask("NOOP"), "200 OK");
+    }
+    assert_eq!(program.said().matches("cannot be accepted").count(), 1, "{}", program.said());
 }

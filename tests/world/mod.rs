@@ -26,7 +26,7 @@ use keyturn::service::{Count, Service, ServiceSettings};
 use keyturn::shard::Server;
 use keyturn::store::{Embedded, Store};
 
-use self::client::PATIENCE;
+use self::client::{Client, Heard, PATIENCE};
 use self::gate::{Gate, Gated};
 use self::identity::Identity;
 use self::medium::Medium;
@@ -149,7 +149,19 @@ impl World {
     pub(crate) fn advance(&mut self, by: Duration, clients: &[SocketAddr]) {
         self.start();
         await_reading(clients);
+        self.await_turn();
         self.turn_clock(by);
+    }
+
+    /// Returns when the server has acted on all that it has read: it greets, or refuses, somebody
+    /// who came later.
+    fn await_turn(&mut self) {
+        if let Ok(mut client) = Client::try_connect(self.server().addresses()[0])
+            && let Heard::Line(line) = client.hear(PATIENCE)
+            && line.starts_with(b"200 ")
+        {
+            assert!(client.ask("QUIT").starts_with("200 "));
+        }
     }
 
     /// Turns the clock forward at once.
@@ -278,7 +290,4 @@ fn await_reading(clients: &[SocketAddr]) {
         assert!(begun.elapsed() < PATIENCE, "the server does not read");
         std::thread::yield_now();
     }
-    // What was read is still to be acted upon. Nothing fails when this is too short: the clock
-    // then goes on by itself until the time has passed.
-    std::thread::sleep(Duration::from_millis(20));
 }

@@ -70,6 +70,15 @@ impl Home {
         self.greeted(Program::new(command.env("KEYTURN_BREAKS_A_PROMISE", promise), self.address))
     }
 
+    /// As [`Home::serve`], with a limit to how many files the server can have open.
+    pub(crate) fn serve_with_open_files(&self, limit: u32) -> Program {
+        let command = self.command(&["serve"]);
+        let mut limited = Command::new("sh");
+        limited.current_dir(self.folder.path()).args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]);
+        limited.arg(command.get_program()).args(command.get_args());
+        self.greeted(Program::new(&mut limited, self.address))
+    }
+
     /// Returns `program` when it greets.
     fn greeted(&self, mut program: Program) -> Program {
         let begun = Instant::now();

@@ -8,7 +8,7 @@ use super::*;
 use crate::auth::Recognizer;
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::model::{Argon2idCost, LoginName, Secret};
+use crate::model::{Argon2idCost, Clock, LoginName, Secret};
 use crate::service::{Count, Request, ServiceSettings, Ticket};
 use crate::store::{Embedded, Store};
 
@@ -41,18 +41,18 @@ impl Stage {
             queue_length_max: config.live.queue_length_max,
             password_characters_min: config.live.password_characters_min,
         };
-        let service = Service::start(directory, store, Recognizer::new(), settings);
+        let control = Arc::new(Control::new(config.clone(), true, Clock::new()));
+        let service = Service::start(directory, store, Recognizer::new(), settings, &control);
         let mut door = Door::new(config.listeners[0].address);
         let address = door.open().unwrap();
         let parts = ShardParts {
             index: 0,
             count: 1,
             ring_size,
-            houses: vec![House::new(&config.listeners[0], &config.main_domain, &config.live)],
+            houses: vec![House::new(&config.listeners[0], &config.main_domain, &config.live, None)],
             doors: vec![door],
             service: service.clone(),
-            clock: Clock::new(),
-            control: Arc::new(Control::new(config.live.clone())),
+            control,
         };
         let waker = Waker::new().unwrap();
         let shard = Shard::new(parts, waker.clone()).expect("io_uring must be allowed where the tests run");
