@@ -2,18 +2,28 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::iter;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use super::record::{self, Shape};
+use crate::cpu;
 
 /// Lines that may wait for the writing thread. With more, the reader of stderr has stopped
 /// reading, and the server must not stop with it.
 const LINES_WAITING_MAX: usize = 4096;
+
+/// How long lines gather before they are written together. A shard that wakes the writing thread
+/// for each loses its CPU to it each time.
+const GATHERING: Duration = Duration::from_millis(20);
+
+/// Bytes that are written together, apart from the last line's.
+const GATHERED_BYTES_MAX: usize = 64 << 10;
 
 /// Follows the count of lines that found the queue full.
 const LOST: &str = " records were lost: the log is read too slowly";
@@ -45,7 +55,11 @@ impl Sink {
         let (queue, waiting) = sync_channel(LINES_WAITING_MAX);
         let lost = Arc::new(AtomicU64::new(0));
         let counter = lost.clone();
-        thread::Builder::new().name("syslog".to_owned()).spawn(move || write_all(out, shape, &waiting, &counter))?;
+        thread::Builder::new().name("syslog".to_owned()).spawn(move || {
+            // Whoever is at work goes on. Where that cannot be asked for, the log costs a little more.
+            cpu::set_slice(cpu::SLICE_MAX).ok();
+            write_all(out, shape, &waiting, &counter);
+        })?;
         Ok(Self { queue, lost })
     }
 
@@ -83,22 +97,45 @@ impl Shape {
 /// Writes what arrives until all senders are gone. Failures to write are not reported: this was
 /// the place to report them.
 fn write_all(mut out: Box<dyn Write + Send>, shape: Shape, waiting: &Receiver<Item>, lost: &AtomicU64) {
-    for item in waiting {
-        let missing = lost.swap(0, Ordering::Relaxed);
-        if missing > 0 {
-            let mut line = String::new();
-            record::begin(&mut line, shape, 1, std::time::SystemTime::now());
-            record::append(&mut line, format_args!("SYSTEM {missing}{LOST}"));
-            out.write_all(record::end(line).as_bytes()).unwrap_or_default();
+    let mut gathered = String::new();
+    while let Ok(first) = waiting.recv() {
+        if matches!(first, Item::Line(_)) {
+            thread::park_timeout(GATHERING);
         }
-        match item {
-            Item::Line(line) => out.write_all(line.as_bytes()).unwrap_or_default(),
-            Item::Flush(done) => {
-                out.flush().unwrap_or_default();
-                done.send(()).unwrap_or_default();
+        for item in iter::once(first).chain(waiting.try_iter()) {
+            let missing = lost.swap(0, Ordering::Relaxed);
+            if missing > 0 {
+                gathered.push_str(&tell_lost(missing, shape));
+            }
+            match item {
+                Item::Line(line) => gathered.push_str(&line),
+                Item::Flush(done) => {
+                    write_out(&mut out, &mut gathered);
+                    out.flush().unwrap_or_default();
+                    done.send(()).unwrap_or_default();
+                }
+            }
+            if gathered.len() >= GATHERED_BYTES_MAX {
+                write_out(&mut out, &mut gathered);
             }
         }
+        write_out(&mut out, &mut gathered);
     }
+}
+
+fn write_out(out: &mut impl Write, gathered: &mut String) {
+    if !gathered.is_empty() {
+        out.write_all(gathered.as_bytes()).unwrap_or_default();
+        gathered.clear();
+    }
+}
+
+/// The line that says how many are missing before it.
+fn tell_lost(missing: u64, shape: Shape) -> String {
+    let mut line = String::new();
+    record::begin(&mut line, shape, 1, std::time::SystemTime::now());
+    record::append(&mut line, format_args!("SYSTEM {missing}{LOST}"));
+    record::end(line)
 }
 
 #[cfg(test)]
