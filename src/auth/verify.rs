@@ -2,7 +2,7 @@ use std::hint::black_box;
 
 use subtle::{Choice, ConstantTimeEq};
 
-use super::argon2id::{Argon2id, CostFault, Inputs, Kernel};
+use super::argon2id::{Argon2id, CostFault, Inputs, Kernel, selection};
 use super::{Alternative, Credentials, PasswordPurpose, Recognizer, Verifier, fill_random};
 use crate::model::{AccountName, Argon2idCost, Authenticated, Secret};
 
@@ -28,9 +28,19 @@ impl Hasher {
     /// Like every allocation, aborts when there is no memory.
     #[must_use]
     pub fn new(cost: Argon2idCost, recognizer: Recognizer) -> Self {
+        Self::with_kernel(selection().kernel, cost, recognizer)
+    }
+
+    /// As [`Hasher::new`], with a kernel that need not be the fastest.
+    ///
+    /// # Panics
+    /// As [`Hasher::new`], and when this processor cannot run `kernel`.
+    #[must_use]
+    pub fn with_kernel(kernel: Kernel, cost: Argon2idCost, recognizer: Recognizer) -> Self {
+        let argon2id = Argon2id::with_kernel(kernel, cost).expect("the processor can run the kernel");
         let mut dummy_salt = [0; 16];
         fill_random(&mut dummy_salt);
-        Self { argon2id: Argon2id::new(cost), cost, recognizer, dummy_salt }
+        Self { argon2id, cost, recognizer, dummy_salt }
     }
 
     /// What does the hashing on this processor.

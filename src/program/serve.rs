@@ -88,6 +88,7 @@ fn start_service(data: &Data, control: &Arc<Control>) -> Service {
     let config = control.config();
     let settings = ServiceSettings {
         workers: thread::available_parallelism().map_or(1, usize::from),
+        kernel: selection().kernel,
         cost: config.argon2id,
         queue_time_max: config.live.queue,
         queue_length_max: config.live.queue_length_max,

@@ -14,6 +14,7 @@
 use std::mem;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::thread;
 use std::time::Duration;
 
 use crate::auth::Credentials;
@@ -35,6 +36,10 @@ const GROUP_MAX: usize = 256;
 
 /// A pause between two changes after which no more are waited for: well below the time of a commit.
 const PAUSE_MAX: Duration = Duration::from_micros(200);
+
+/// How long changes gather for one sync while others wait for a worker. A sync costs the CPU as much
+/// as a tenth of a hash, and whoever waits, waits for longer than this.
+const GATHERING: Duration = Duration::from_millis(20);
 
 /// How often a change is put together before the account is given up as too busy.
 const ATTEMPTS_MAX: u8 = 8;
@@ -103,7 +108,6 @@ impl Entry {
 }
 
 /// The committer's means; it ends when every worker has.
-#[derive(Debug)]
 pub(super) struct Committer {
     pub(super) store: Arc<dyn Store>,
     pub(super) accounts: Arc<Accounts>,
@@ -111,6 +115,8 @@ pub(super) struct Committer {
     pub(super) changes: Receiver<Entry>,
     /// Runs a command again whose transaction met somebody else's change.
     pub(super) reader: Arc<Reader>,
+    /// Whether anybody waits for a worker.
+    pub(super) is_busy: Box<dyn Fn() -> bool + Send>,
 }
 
 impl Committer {
@@ -122,6 +128,9 @@ impl Committer {
             if group.is_empty() {
                 let Ok(first) = self.changes.recv() else { return };
                 group.push(first);
+                if (self.is_busy)() {
+                    thread::park_timeout(GATHERING);
+                }
             }
             self.gather(&mut group, last_size);
             last_size = group.len();
@@ -286,7 +295,8 @@ mod tests {
             password_characters_min: Arc::default(),
             control: world.control(),
         });
-        Committer { store, accounts, counters: Arc::default(), changes: receiver, reader }.run();
+        let is_busy = Box::new(|| false);
+        Committer { store, accounts, counters: Arc::default(), changes: receiver, reader, is_busy }.run();
         let outcome = |(_, answer)| match answer {
             Answer::Changed(outcome) => outcome,
             Answer::Verified(_) | Answer::Executed(_) | Answer::Handshaken(_) | Answer::Part { .. } => {

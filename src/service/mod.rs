@@ -49,6 +49,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::auth::argon2id::Kernel;
 use crate::auth::policy::check_new_password;
 use crate::auth::{Hasher, Recognizer};
 use crate::control::Control;
@@ -166,6 +167,8 @@ impl Ticket {
 pub struct ServiceSettings {
     /// Threads that hash, at least 1.
     pub workers: usize,
+    /// What hashes; [`crate::auth::argon2id::selection`] says which is best.
+    pub kernel: Kernel,
     /// Of new passwords.
     pub cost: Argon2idCost,
     /// How long a job may wait before the pool: clients give up after ten seconds or more, and the
@@ -199,7 +202,7 @@ impl Service {
     /// is counted here.
     ///
     /// # Panics
-    /// When the system has no thread left.
+    /// When the system has no thread left, or the processor cannot run the kernel.
     #[must_use]
     pub fn start(
         directory: Directory,
@@ -235,7 +238,7 @@ impl Service {
             let (routes, clock, recognizer) = (routes.clone(), clock.clone(), recognizer.clone());
             // The arena is made by the thread that uses it, so that its pages are near that thread.
             threads.push(spawn(&format!("hash-{index}"), move || {
-                let hasher = Hasher::new(settings.cost, recognizer);
+                let hasher = Hasher::with_kernel(settings.kernel, settings.cost, recognizer);
                 Worker { queue, accounts, counters, routes, clock, hasher }.run();
             }));
         }
@@ -246,7 +249,11 @@ impl Service {
         });
         let clerks = Clerks::start(&routes, &queue, settings.queue_length_max);
         let handshakes = Handshakes::start(&counters);
-        let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader };
+        let is_busy = {
+            let queue = Arc::clone(&queue);
+            Box::new(move || queue.is_busy())
+        };
+        let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader, is_busy };
         threads.push(spawn("commit", || committer.run()));
         let inner = Inner {
             queue,

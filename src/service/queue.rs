@@ -171,6 +171,11 @@ impl Queue {
         lock(&self.state).admission.set_bounds(wait_max, length_max);
     }
 
+    /// Whether any job waits.
+    pub(super) fn is_busy(&self) -> bool {
+        lock(&self.state).admission.len() > 0
+    }
+
     /// What `counters` have counted, with how many jobs wait and how long one takes.
     pub(super) fn snapshot(&self, counters: &Counters) -> Snapshot {
         let state = lock(&self.state);

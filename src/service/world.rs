@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::{Answer, Count, Letter, Mailbox, Request, Service, ServiceSettings, Ticket, lock};
+use crate::auth::argon2id::Kernel;
 use crate::auth::{Credentials, Hasher, Recognizer, legacy};
 use crate::config::Config;
 use crate::control::Control;
@@ -29,6 +30,7 @@ const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 pub(super) const SETTINGS: ServiceSettings = ServiceSettings {
     workers: 2,
+    kernel: Kernel::Crate,
     cost: COST,
     queue_time_max: Duration::from_secs(5),
     queue_length_max: 64,

@@ -18,6 +18,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use keyturn::auth::Recognizer;
+use keyturn::auth::argon2id::Kernel;
 use keyturn::config::Config;
 use keyturn::control::{Control, News};
 use keyturn::directory::Directory;
@@ -242,6 +243,7 @@ impl World {
         let config = control.config();
         let settings = ServiceSettings {
             workers: 1,
+            kernel: Kernel::Crate,
             cost: config.argon2id,
             queue_time_max: config.live.queue,
             queue_length_max: config.live.queue_length_max,

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use super::*;
 use crate::auth::Recognizer;
+use crate::auth::argon2id::Kernel;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::model::{Argon2idCost, Clock, LoginName, Secret};
@@ -36,6 +37,7 @@ impl Stage {
         let directory = Directory::new(Arc::clone(&store), config.main_domain.clone());
         let settings = ServiceSettings {
             workers: 1,
+            kernel: Kernel::Crate,
             cost: Argon2idCost { m_kib: 32, t: 1, p: 1 },
             queue_time_max: config.live.queue,
             queue_length_max: config.live.queue_length_max,
