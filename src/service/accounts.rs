@@ -45,12 +45,12 @@ impl Accounts {
         self.report(read(&self.directory))
     }
 
-    /// See [`Directory::change_password`].
     /// Whether `account` is an operator's.
     pub(super) fn is_operator(&self, account: &Account) -> bool {
         account.is_master(self.directory.main_domain())
     }
 
+    /// See [`Directory::change_password`].
     pub(super) fn change_password(&self, account: &Account, credentials: Credentials) -> Transaction {
         self.directory.change_password(account, credentials)
     }

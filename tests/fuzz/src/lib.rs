@@ -59,7 +59,8 @@ pub fn cli(input: &[u8]) {
 pub fn imported(input: &[u8]) {
     match legacy::parse(input) {
         Ok(verifier) => {
-            let credentials = Credentials { changed_at: 1, change_id: 2, verifiers: vec![verifier.clone()] };
+            let verifiers = vec![verifier.clone()];
+            let credentials = Credentials { changed_at: 1, change_id: 2, verifiers, alternatives: Vec::new() };
             let mut record = Vec::new();
             credentials.encode(&mut record);
             assert_eq!(Credentials::decode(&record), Ok(credentials));
