@@ -27,6 +27,11 @@ unsafe impl Block for [u64; BLOCK_BYTES / 8] {}
 // SAFETY: its `AsRef<[u64]>` lends 128 words, which fill the whole of its 1024 bytes.
 unsafe impl Block for argon2::Block {}
 
+/// What the system is asked for: huge pages, no copy in a core dump, and all pages at once, so that no
+/// hash waits for one. Miri, which interprets the tests, takes no advice.
+const ADVICE: &[Advice] =
+    if cfg!(miri) { &[] } else { &[Advice::LinuxHugepage, Advice::LinuxDontDump, Advice::LinuxPopulateWrite] };
+
 /// Memory for blocks, reused from hash to hash: a fresh allocation for each would cost between a
 /// sixth and a half of the throughput, in page faults.
 ///
@@ -113,9 +118,9 @@ impl Mapping {
             if over == 0 { address } else { address.saturating_add(HUGE_PAGE_BYTES - over) }
         });
         assert!(start.addr().get() + bytes <= whole.addr().get() + whole_bytes, "the aligned part lies in the whole");
-        for advice in [Advice::LinuxHugepage, Advice::LinuxDontDump, Advice::LinuxPopulateWrite] {
+        for advice in ADVICE {
             // SAFETY: the range was just mapped, and none of these changes what it holds.
-            let advised = unsafe { madvise(start.as_ptr().cast(), bytes, advice) };
+            let advised = unsafe { madvise(start.as_ptr().cast(), bytes, *advice) };
             // A kernel without the advice leaves the memory as usable as before.
             advised.ok();
         }

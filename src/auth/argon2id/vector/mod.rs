@@ -66,6 +66,12 @@ impl Vectors {
         }
     }
 
+    /// Lets the next hash of this cost go wrong.
+    #[cfg(test)]
+    pub(super) fn misplan(&mut self, cost: Argon2idCost) {
+        self.plan = Some(Plan::new(cost).gone_wrong());
+    }
+
     /// Fills `tag` with the hash of `inputs`.
     ///
     /// # Panics

@@ -75,6 +75,13 @@ impl Plan {
         plan
     }
 
+    /// The same plan, but for one reference.
+    #[cfg(test)]
+    pub(super) fn gone_wrong(mut self) -> Self {
+        self.independent[300] ^= 1;
+        self
+    }
+
     /// Whether it is the plan for `cost`.
     pub(super) fn is_for(&self, cost: Argon2idCost) -> bool {
         (self.m_kib, self.t, 1) == (cost.m_kib, cost.t, cost.p)
