@@ -18,9 +18,9 @@ from sessions import Population, keep_busy, ldap_change, login
 
 ROUNDS = 3
 CLIENTS = 16
-CHANGE_S = 8
-LOGIN_S = 5
-REQUEST_S = 2.5
+CHANGE_S = 6
+LOGIN_S = 3
+REQUEST_S = 2
 DOMAIN = "bench.example"
 
 # What is wanted of keyturn against a peer at a number of accounts: with its fastest kernel, and

@@ -125,7 +125,7 @@ class House:
     def poppassd(self, count):
         for file in ("passwd", "shadow"):
             (self.root / f"etc/{file}").write_bytes((self.root / f"etc/{file}.{count}").read_bytes())
-        return self.installed("poppassd", 1060, "inetd", "-i", "-R", 0, "/etc/inetd.conf")
+        return self.installed("poppassd", 1060, "inetd", "-i", "/etc/inetd.conf")
 
     def slapd(self, count):
         configuration = f"/etc/ldap/slapd.{count}.conf"
