@@ -119,6 +119,25 @@ fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 #[test]
+fn check_says_which_listeners_turn_passwords_in_clear_away() {
+    let home = Home::new("communigate", FAST);
+    let check = |address: &str, more: &str| {
+        home.configure(&format!("[[listener]]\naddress = \"{address}\"\n{more}"));
+        let output = home.run(&["check"], "");
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let elsewhere = "from other machines passwords are taken under TLS only: cleartext is \"loopback\"";
+    assert!(check("0.0.0.0:1066", "").contains(elsewhere));
+    assert!(!check("127.0.0.1:1066", "").contains("cleartext"));
+    assert!(!check("0.0.0.0:1066", "cleartext = \"always\"\n").contains("cleartext"));
+    assert!(
+        check("127.0.0.1:1066", "cleartext = \"never\"\n")
+            .contains("passwords are taken under TLS only: cleartext is \"never\"")
+    );
+}
+
+#[test]
 fn sighup_applies_a_good_file_and_rejects_a_bad_one() {
     let home = Home::new("communigate", FAST);
     let mut program = home.serve();

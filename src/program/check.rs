@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use keyturn::config::{Cleartext, Listener};
+
 use super::certificates;
 use super::failure::{Exit, Failure};
 use super::settings::Source;
@@ -19,6 +21,11 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
         let dialect = listener.dialect.as_str();
         let (address, tls) = (listener.address, if listener.tls { "TLS, " } else { "" });
         write!(out, "\nlisten on {address}: {tls}{dialect}, bare names in {domain}").map_err(Failure::failed)?;
+        if let Some(whose) = turned_away(listener) {
+            let policy = listener.cleartext.as_str();
+            write!(out, "\n  {whose}passwords are taken under TLS only: cleartext is \"{policy}\"")
+                .map_err(Failure::failed)?;
+        }
     }
     match names {
         Some(names) => write!(out, "\nTLS with certificates for {names} names").map_err(Failure::failed)?,
@@ -29,4 +36,14 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
     }
     out.push('\n');
     Ok(out)
+}
+
+/// Whose passwords the listener does not take in clear, where somebody may send them so.
+fn turned_away(listener: &Listener) -> Option<&'static str> {
+    match listener.cleartext {
+        _ if listener.tls => None,
+        Cleartext::Never => Some(""),
+        Cleartext::Loopback if !listener.address.ip().is_loopback() => Some("from other machines "),
+        Cleartext::Loopback | Cleartext::Always => None,
+    }
 }
