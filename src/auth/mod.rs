@@ -11,7 +11,9 @@ mod record;
 mod verify;
 
 pub use recognizer::Recognizer;
-pub use record::{Alternative, Credentials, PasswordPurpose, RecordFault, Verifier};
+pub use record::{
+    Alternative, Credentials, PasswordPurpose, RecordFault, Recoverable, ScramHash, ScramKeys, ScramVerifier, Verifier,
+};
 pub use verify::Hasher;
 
 /// Fills `bytes` from the system's random source.

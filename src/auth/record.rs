@@ -4,14 +4,20 @@
 //! format      u8       1
 //! changed_at  u64      seconds since 1970, UTC
 //! change_id   u128
-//! then, until the end, one verifier after another:
-//!   scheme    u8       1: Argon2id; 2: a legacy hash, its text the body; 3: see below
+//! then, until the end, one part after another:
+//!   scheme    u8       see below
 //!   length    u16      of the body
 //!   body
 //! ```
 //!
-//! A further password, of an application or another service, is a body of the scheme 3, behind all
-//! others:
+//! | scheme | part, in this order | body |
+//! |---|---|---|
+//! | 1 | Argon2id | cost, salt, tag |
+//! | 2 | a legacy hash, among the former | its text |
+//! | 4 | SCRAM, by rising hash function | 1: SHA-1, 2: SHA-256; iterations u32, salt, both keys |
+//! | 3 | a further password | see below |
+//!
+//! A further password, of an application or another service:
 //!
 //! ```text
 //! purpose     u8       1: an application; 2: SIP; 3: RADIUS
@@ -28,20 +34,26 @@ use std::{fmt, mem};
 
 use base64ct::{Base64Unpadded, Encoding};
 
+pub use self::recoverable::Recoverable;
+pub use self::scram::{ScramHash, ScramKeys, ScramVerifier};
 use super::fill_random;
 use super::legacy::LegacyHash;
 use crate::model::Argon2idCost;
 use crate::model::limits::TAG_BYTES_MAX;
 
+mod recoverable;
+mod scram;
+
 const FORMAT: u8 = 1;
 const SCHEME_ARGON2ID: u8 = 1;
 const SCHEME_LEGACY: u8 = 2;
 const SCHEME_ALTERNATIVE: u8 = 3;
+const SCHEME_SCRAM: u8 = 4;
 const PURPOSE_APPLICATION: u8 = 1;
 const PURPOSE_SIP: u8 = 2;
 const PURPOSE_RADIUS: u8 = 3;
 
-/// One way to check a password. Later schemes are further variants.
+/// One way to check a password that is given.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Verifier {
     /// Argon2id v1.3 (RFC 9106).
@@ -90,6 +102,11 @@ pub struct Credentials {
     pub change_id: u128,
     /// The verifiers; a password is right when any accepts it.
     pub verifiers: Vec<Verifier>,
+    /// What checks a proof of the password by SCRAM: at most one of each hash function, in the order
+    /// of [`ScramHash::ALL`].
+    pub scram: Vec<ScramVerifier>,
+    /// The password itself, for who needs it. The open form of a record leaves it out.
+    pub recoverable: Option<Recoverable>,
     /// The account's further passwords. They are not part of a change of its own one.
     pub alternatives: Vec<Alternative>,
 }
@@ -146,13 +163,20 @@ impl Credentials {
         let mut change_id = [0; 16];
         fill_random(&mut change_id);
         let change_id = u128::from_le_bytes(change_id);
-        Self { changed_at, change_id, verifiers, alternatives: Vec::new() }
+        Self { change_id, verifiers, ..Self::none(changed_at) }
     }
 
     /// Of an account that no password opens yet.
     #[must_use]
     pub fn none(changed_at: u64) -> Self {
-        Self { changed_at, change_id: 0, verifiers: Vec::new(), alternatives: Vec::new() }
+        Self {
+            changed_at,
+            change_id: 0,
+            verifiers: Vec::new(),
+            scram: Vec::new(),
+            recoverable: None,
+            alternatives: Vec::new(),
+        }
     }
 
     /// The tags of the applications that have a password of their own.
@@ -213,8 +237,11 @@ impl Credentials {
         for verifier in &self.verifiers {
             verifier.encode(out);
         }
+        for scram in &self.scram {
+            part(SCHEME_SCRAM, out, |body| scram.encode(body));
+        }
         for alternative in &self.alternatives {
-            alternative.encode(out);
+            part(SCHEME_ALTERNATIVE, out, |body| alternative.encode(body));
         }
     }
 
@@ -229,41 +256,56 @@ impl Credentials {
         }
         let changed_at = u64::from_le_bytes(take(&mut bytes)?);
         let change_id = u128::from_le_bytes(take(&mut bytes)?);
-        let (mut verifiers, mut alternatives) = (Vec::new(), Vec::new());
+        let mut credentials = Self { change_id, ..Self::none(changed_at) };
         while let Some(&scheme) = bytes.first() {
-            if scheme == SCHEME_ALTERNATIVE {
-                alternatives.push(Alternative::decode(&mut bytes)?);
-            } else if alternatives.is_empty() {
-                verifiers.push(Verifier::decode(&mut bytes)?);
-            } else {
-                return Err(RecordFault::Malformed);
-            }
+            credentials.decode_part(scheme, &mut bytes)?;
         }
-        Ok(Self { changed_at, change_id, verifiers, alternatives })
+        Ok(credentials)
+    }
+
+    /// Takes one part from the front of `bytes`. Each kind has its place, so that what is the same is
+    /// written in one way.
+    fn decode_part(&mut self, scheme: u8, bytes: &mut &[u8]) -> Result<(), RecordFault> {
+        let is_last = match scheme {
+            SCHEME_ALTERNATIVE => true,
+            SCHEME_SCRAM => self.alternatives.is_empty(),
+            _ => self.alternatives.is_empty() && self.scram.is_empty(),
+        };
+        if !is_last {
+            return Err(RecordFault::Malformed);
+        }
+        match scheme {
+            SCHEME_ALTERNATIVE => self.alternatives.push(Alternative::decode(take_part(bytes)?)?),
+            SCHEME_SCRAM => {
+                let scram = ScramVerifier::decode(take_part(bytes)?)?;
+                if self.scram.last().is_some_and(|last| last.hash() >= scram.hash()) {
+                    return Err(RecordFault::Malformed);
+                }
+                self.scram.push(scram);
+            }
+            _ => self.verifiers.push(Verifier::decode(bytes)?),
+        }
+        Ok(())
     }
 }
 
 impl Alternative {
+    /// Appends the body of its part of a record.
     fn encode(&self, out: &mut Vec<u8>) {
         let (purpose, tag) = match &self.purpose {
             PasswordPurpose::Application(tag) => (PURPOSE_APPLICATION, &**tag),
             PasswordPurpose::Sip => (PURPOSE_SIP, ""),
             PasswordPurpose::Radius => (PURPOSE_RADIUS, ""),
         };
-        let mut body = vec![purpose];
-        body.extend_from_slice(&self.id.to_le_bytes());
-        body.push(u8::try_from(tag.len()).expect("a tag is short"));
-        body.extend_from_slice(tag.as_bytes());
-        self.verifier.encode(&mut body);
-        out.push(SCHEME_ALTERNATIVE);
-        out.extend_from_slice(&u16::try_from(body.len()).expect("a verifier is short").to_le_bytes());
-        out.extend_from_slice(&body);
+        out.push(purpose);
+        out.extend_from_slice(&self.id.to_le_bytes());
+        out.push(u8::try_from(tag.len()).expect("a tag is short"));
+        out.extend_from_slice(tag.as_bytes());
+        self.verifier.encode(out);
     }
 
-    /// Takes one from the front of `bytes`.
-    fn decode(bytes: &mut &[u8]) -> Result<Self, RecordFault> {
-        let [_] = take(bytes)?;
-        let mut body = take_counted(bytes)?;
+    /// The inverse: takes all of `body`.
+    fn decode(mut body: &[u8]) -> Result<Self, RecordFault> {
         let [purpose] = take(&mut body)?;
         let id = u64::from_le_bytes(take(&mut body)?);
         let [length] = take(&mut body)?;
@@ -281,8 +323,6 @@ impl Alternative {
 }
 
 impl Verifier {
-    const ARGON2ID_BYTES: u16 = 3 * 4 + 16 + 32;
-
     /// The name of its scheme.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
@@ -325,28 +365,21 @@ impl Verifier {
 
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Argon2id { cost, salt, tag } => {
-                out.push(SCHEME_ARGON2ID);
-                out.extend_from_slice(&Self::ARGON2ID_BYTES.to_le_bytes());
+            Self::Argon2id { cost, salt, tag } => part(SCHEME_ARGON2ID, out, |body| {
                 for number in [cost.m_kib, cost.t, cost.p] {
-                    out.extend_from_slice(&number.to_le_bytes());
+                    body.extend_from_slice(&number.to_le_bytes());
                 }
-                out.extend_from_slice(salt);
-                out.extend_from_slice(tag);
-            }
-            Self::Legacy(hash) => {
-                out.push(SCHEME_LEGACY);
-                let length = u16::try_from(hash.text().len()).expect("the text of a hash is short");
-                out.extend_from_slice(&length.to_le_bytes());
-                out.extend_from_slice(hash.text().as_bytes());
-            }
+                body.extend_from_slice(salt);
+                body.extend_from_slice(tag);
+            }),
+            Self::Legacy(hash) => part(SCHEME_LEGACY, out, |body| body.extend_from_slice(hash.text().as_bytes())),
         }
     }
 
     /// Takes one verifier from the front of `bytes`.
     fn decode(bytes: &mut &[u8]) -> Result<Self, RecordFault> {
-        let [scheme] = take(bytes)?;
-        let mut body = take_counted(bytes)?;
+        let scheme = bytes.first().copied().ok_or(RecordFault::Malformed)?;
+        let mut body = take_part(bytes)?;
         let verifier = match scheme {
             SCHEME_ARGON2ID => {
                 let mut number = || take(&mut body).map(u32::from_le_bytes);
@@ -363,8 +396,20 @@ impl Verifier {
     }
 }
 
-/// Takes a length of two bytes, and as many bytes, from the front of `bytes`.
-fn take_counted<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], RecordFault> {
+/// Appends a part of a record, whose body `encode` appends.
+fn part(scheme: u8, out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
+    out.push(scheme);
+    let length = out.len();
+    out.extend_from_slice(&[0; size_of::<u16>()]);
+    let body = out.len();
+    encode(out);
+    let bytes = u16::try_from(out.len() - body).expect("a part is short");
+    out[length..body].copy_from_slice(&bytes.to_le_bytes());
+}
+
+/// Takes a part of a record, of whatever scheme, from the front of `bytes` and returns its body.
+fn take_part<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], RecordFault> {
+    let [_] = take(bytes)?;
     let length = u16::from_le_bytes(take(bytes)?);
     let (body, rest) = bytes.split_at_checked(length.into()).ok_or(RecordFault::Malformed)?;
     *bytes = rest;
@@ -380,8 +425,10 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], RecordFault> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Secret;
 
     fn any_verifier() -> impl Strategy<Value = Verifier> {
         let cost = any::<[u32; 3]>().prop_map(|[m_kib, t, p]| Argon2idCost { m_kib, t, p });
@@ -398,13 +445,28 @@ mod tests {
     }
 
     fn any_credentials() -> impl Strategy<Value = Credentials> {
-        let some = (prop::collection::vec(any_verifier(), 0..4), prop::collection::vec(any_alternative(), 0..4));
-        (any::<u64>(), any::<u128>(), some).prop_map(|(changed_at, change_id, (verifiers, alternatives))| Credentials {
-            changed_at,
-            change_id,
-            verifiers,
-            alternatives,
-        })
+        let verifiers = prop::collection::vec(any_verifier(), 0..4);
+        let alternatives = prop::collection::vec(any_alternative(), 0..4);
+        (any::<u64>(), any::<u128>(), verifiers, any_scram(), alternatives).prop_map(
+            |(changed_at, change_id, verifiers, scram, alternatives)| Credentials {
+                changed_at,
+                change_id,
+                verifiers,
+                scram,
+                recoverable: None,
+                alternatives,
+            },
+        )
+    }
+
+    fn any_scram() -> impl Strategy<Value = Vec<ScramVerifier>> {
+        let both = (1..=u32::MAX, any::<[u8; 16]>(), any::<[[u8; 20]; 2]>(), any::<[[u8; 32]; 2]>());
+        let both = both.prop_map(|(iterations, salt, sha_1, sha_256)| {
+            let sha_1 = ScramKeys::Sha1 { stored_key: sha_1[0], server_key: sha_1[1] };
+            let sha_256 = ScramKeys::Sha256 { stored_key: sha_256[0], server_key: sha_256[1] };
+            [sha_1, sha_256].map(|keys| ScramVerifier { iterations, salt, keys }).to_vec()
+        });
+        both.prop_flat_map(|both| prop::sample::subsequence(both, 0..=2))
     }
 
     fn any_alternative() -> impl Strategy<Value = Alternative> {
@@ -529,11 +591,13 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_the_cost_and_neither_salt_nor_tag() {
-        let shown = format!("{:?}", one());
+    fn debug_shows_the_cost_and_neither_salt_nor_tag_nor_key() {
+        let recoverable = Some(Recoverable::new(&Secret::new(b"hunter2").unwrap()));
+        let shown = format!("{:?}", Credentials { scram: vec![sha_256()], recoverable, ..one() });
         assert_eq!(
             shown,
-            "Credentials { changed_at: 1, change_id: 2, verifiers: [Argon2id(m=19456,t=2,p=1)], alternatives: [] }"
+            "Credentials { changed_at: 1, change_id: 2, verifiers: [Argon2id(m=19456,t=2,p=1)], \
+             scram: [SCRAM-SHA-256(i=4096)], recoverable: Some(Recoverable(***)), alternatives: [] }"
         );
     }
 
@@ -566,6 +630,44 @@ mod tests {
             damaged[25 + 63 + at] = byte;
             assert_eq!(Credentials::decode(&damaged), Err(RecordFault::Malformed), "{at}: {byte}");
         }
+    }
+
+    fn sha_1() -> ScramVerifier {
+        let keys = ScramKeys::Sha1 { stored_key: [3; 20], server_key: [4; 20] };
+        ScramVerifier { iterations: 4096, salt: [2; 16], keys }
+    }
+
+    fn sha_256() -> ScramVerifier {
+        let keys = ScramKeys::Sha256 { stored_key: [3; 32], server_key: [4; 32] };
+        ScramVerifier { iterations: 4096, salt: [2; 16], keys }
+    }
+
+    #[test]
+    fn scram_has_its_place_and_each_hash_function_once() {
+        let both = Credentials { scram: vec![sha_1(), sha_256()], ..one() };
+        let bytes = encoded(&both);
+        let (head, scram) = bytes.split_at(25 + 63);
+        assert_eq!(scram[..9], [4, 61, 0, 1, 0, 0x10, 0, 0, 2]);
+        let (first, second) = scram.split_at(3 + 61);
+        assert_eq!(second[..9], [4, 85, 0, 2, 0, 0x10, 0, 0, 2]);
+        assert_eq!(second[24..], [[3; 32], [4; 32]].concat());
+        assert_eq!(Credentials::decode(&bytes), Ok(both));
+        let (header, own) = head.split_at(25);
+        for parts in [[header, own, second, first], [header, own, first, first], [header, first, own, second]] {
+            assert_eq!(Credentials::decode(&parts.concat()), Err(RecordFault::Malformed));
+        }
+        for (at, byte) in [(1, 62), (3, 0), (3, 2), (3, 3), (5, 0)] {
+            let mut damaged = [header, own, first].concat();
+            damaged[head.len() + at] = byte;
+            assert_eq!(Credentials::decode(&damaged), Err(RecordFault::Malformed), "{at}: {byte}");
+        }
+    }
+
+    #[test]
+    fn the_open_form_leaves_the_password_itself_out() {
+        let recoverable = Some(Recoverable::new(&Secret::new(b"hunter2").unwrap()));
+        let bytes = encoded(&Credentials { recoverable, ..one() });
+        assert_eq!(Credentials::decode(&bytes), Ok(one()));
     }
 
     #[test]

@@ -123,10 +123,10 @@ impl Hasher {
     pub fn upgrade(&mut self, credentials: &Credentials, secret: &Secret) -> Option<Credentials> {
         let Credentials { changed_at, change_id, .. } = *credentials;
         self.may_upgrade(credentials, secret).then(|| Credentials {
-            changed_at,
             change_id,
             verifiers: vec![self.make_verifier(secret, credentials.salt_of_alternatives())],
             alternatives: credentials.alternatives.clone(),
+            ..Credentials::none(changed_at)
         })
     }
 
