@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use keyturn::auth::{Credentials, Hasher, Recognizer};
-use keyturn::model::{AccountName, Argon2idCost, Dialect, DomainName, Secret};
+use keyturn::model::{AccountName, Argon2idCost, Dialect, DomainName, Evidence, Secret};
 use keyturn::proto::{Denial, Effect, Event, Framed, Inbox, Rules, Session, Verdict, Wire, greeting};
 use tokio_uring::net::{TcpListener, TcpStream};
 
@@ -109,8 +109,8 @@ impl Connection {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Reply(reply) => reply.print(&self.house.rules, &mut self.replies),
-                Effect::Verify { secret, .. } => {
-                    let verdict = self.verify(&secret);
+                Effect::Verify { evidence, .. } => {
+                    let verdict = self.verify(&evidence);
                     self.step(Event::Verified(verdict));
                 }
                 Effect::Close(_) => self.is_closing = true,
@@ -128,9 +128,9 @@ impl Connection {
         self.effects = effects;
     }
 
-    fn verify(&self, secret: &Secret) -> Verdict {
+    fn verify(&self, evidence: &Evidence) -> Verdict {
         let House { account, credentials, recognizer, .. } = &*self.house;
-        let proof = Hasher::new(COST, recognizer.clone()).authenticate(Some((account.clone(), 1, credentials)), secret);
+        let proof = Hasher::new(COST, recognizer.clone()).check(Some((account.clone(), 1, credentials)), evidence);
         proof.map_or(Verdict::Denied(Denial::UnknownAccount), |proof| Verdict::Accepted(Box::new(proof)))
     }
 }

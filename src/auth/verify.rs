@@ -4,7 +4,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::argon2id::{Argon2id, CostFault, Inputs, Kernel, selection};
 use super::{Alternative, Credentials, PasswordPurpose, Recognizer, Verifier, fill_random};
-use crate::model::{AccountName, Argon2idCost, Authenticated, Secret};
+use crate::model::{AccountName, Argon2idCost, Authenticated, Evidence, Secret};
 
 /// A worker's means to hash: one preallocated arena, reused for every hash.
 ///
@@ -47,6 +47,17 @@ impl Hasher {
     #[must_use]
     pub fn kernel(&self) -> Kernel {
         self.argon2id.kernel()
+    }
+
+    /// Checks `evidence` against the credentials of `account`; as [`Hasher::authenticate`].
+    pub fn check(
+        &mut self,
+        account: Option<(AccountName, u64, &Credentials)>,
+        evidence: &Evidence,
+    ) -> Option<Authenticated> {
+        match evidence {
+            Evidence::Password(secret) => self.authenticate(account, secret),
+        }
     }
 
     /// Checks `secret` against the credentials of `account`, and the passwords of its applications. `None` for `account` means that

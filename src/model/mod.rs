@@ -5,6 +5,7 @@
 mod authenticated;
 mod clock;
 mod dialect;
+mod evidence;
 pub mod limits;
 mod name;
 mod networks;
@@ -14,6 +15,7 @@ mod secret;
 pub use authenticated::{Authenticated, Fingerprint};
 pub use clock::{Clock, Tick};
 pub use dialect::Dialect;
+pub use evidence::Evidence;
 pub use name::{AccountName, DomainName, LoginName, NameFault};
 pub use networks::{BadNetwork, NetworkFault, NetworkList};
 pub use refusal::NewPasswordRefusal;

@@ -1,17 +1,17 @@
 use super::{CommandLine, Reply};
-use crate::model::{Authenticated, LoginName, Secret};
+use crate::model::{Authenticated, Evidence, LoginName, Secret};
 
 /// What a session asks of the world, to be carried out in order.
 #[derive(Debug)]
 pub enum Effect {
     /// Send this line.
     Reply(Reply),
-    /// Check this password; answer with [`super::Event::Verified`].
+    /// Check this evidence; answer with [`super::Event::Verified`].
     Verify {
-        /// Whose.
+        /// Whose account it is said to open.
         login: LoginName,
-        /// The password to check.
-        secret: Secret,
+        /// What was given.
+        evidence: Evidence,
     },
     /// Send this challenge of an exchange.
     Challenge(&'static [u8]),

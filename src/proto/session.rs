@@ -5,7 +5,7 @@ use super::sasl::{Claim, Exchange, Next, SaslFault};
 use super::{
     ChangeOutcome, Closing, Command, CommandFault, CommandLine, CommandOutcome, Effect, Effects, Event, Reply, Verdict,
 };
-use crate::model::{Authenticated, Dialect, LoginName};
+use crate::model::{Authenticated, Dialect, Evidence, LoginName};
 
 /// What a listener lays down for all its sessions.
 #[derive(Clone, Debug)]
@@ -291,7 +291,9 @@ fn answer(state: State, command: Result<Command, CommandFault>, wire: Wire, turn
             ),
         ) => turn.refuse(Reply::BadCommand(fault), S::ExpectUser),
         (_, Ok(C::Auth(mechanism, initial))) => turn.exchange(Exchange::begin(mechanism, initial)),
-        (S::ExpectPass { login }, Ok(C::Pass(secret))) => turn.ask(Effect::Verify { login, secret }, S::Verifying),
+        (S::ExpectPass { login }, Ok(C::Pass(secret))) => {
+            turn.ask(Effect::Verify { login, evidence: Evidence::Password(secret) }, S::Verifying)
+        }
         (state, Ok(C::Pass(_))) => turn.refuse(Reply::UserFirst, state),
         (state, Err(fault @ (F::PasswordMissing | F::PasswordTooLong))) => turn.refuse(Reply::BadCommand(fault), state),
         (state, Ok(C::Apop)) => turn.refuse(Reply::ApopNotEnabled, state),
@@ -326,7 +328,9 @@ impl Turn<'_> {
             Ok(Next::Challenge(challenge, exchange)) => {
                 self.ask(Effect::Challenge(challenge), State::Exchanging { exchange })
             }
-            Ok(Next::Check(Claim { login, secret })) => self.ask(Effect::Verify { login, secret }, State::Verifying),
+            Ok(Next::Check(Claim { login, evidence })) => {
+                self.ask(Effect::Verify { login, evidence }, State::Verifying)
+            }
             Err(fault) => self.refuse(Reply::BadCommand(CommandFault::BadResponse(fault)), State::ExpectUser),
         }
     }

@@ -54,7 +54,7 @@ use crate::auth::policy::check_new_password;
 use crate::auth::{Hasher, Recognizer};
 use crate::control::Control;
 use crate::directory::Directory;
-use crate::model::{Argon2idCost, Authenticated, Clock, DomainName, LoginName, Secret};
+use crate::model::{Argon2idCost, Authenticated, Clock, DomainName, Evidence, LoginName, Secret};
 use crate::proto::{ChangeOutcome, CommandLine, CommandOutcome, Verdict};
 use crate::store::Store;
 use crate::tls;
@@ -83,14 +83,14 @@ const RETRY_AFTER_S: u32 = 2;
 /// What a shard asks of the pool.
 #[derive(Debug)]
 pub enum Request {
-    /// Check a password.
+    /// Check what a client gave to log in.
     Verify {
-        /// Whose, as typed.
+        /// Whose account, as typed.
         login: LoginName,
         /// Completes a bare name; `None`: the main domain.
         domain: Option<Arc<DomainName>>,
-        /// The password to check.
-        secret: Secret,
+        /// What was given.
+        evidence: Evidence,
     },
     /// Change a password.
     Change {

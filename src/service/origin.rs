@@ -91,7 +91,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::LoginName;
+    use crate::model::{Evidence, LoginName};
     use crate::service::world::{World, secret};
 
     #[test]
@@ -117,7 +117,8 @@ mod tests {
         let of = |login: &str, domain: Option<&str>| {
             let login = LoginName::new(login.as_bytes()).unwrap();
             let domain = domain.map(|domain| Arc::new(DomainName::parse(domain).unwrap()));
-            origins.of(&Request::Verify { login, domain, secret: secret("x") }, &world.ticket(1))
+            let evidence = Evidence::Password(secret("x"));
+            origins.of(&Request::Verify { login, domain, evidence }, &world.ticket(1))
         };
         let (class, origin) = of("postmaster", None);
         assert_eq!(class, Class::Login);

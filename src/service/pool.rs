@@ -12,7 +12,7 @@ use crate::auth::Hasher;
 use crate::auth::policy::is_complex_enough;
 use crate::cpu;
 use crate::directory::Account;
-use crate::model::{Authenticated, Clock, DomainName, LoginName, NewPasswordRefusal, Secret};
+use crate::model::{Authenticated, Clock, DomainName, Evidence, LoginName, NewPasswordRefusal, Secret};
 use crate::proto::{ChangeOutcome, Denial, Verdict};
 
 use super::accounts::{Accounts, Unreadable};
@@ -78,8 +78,8 @@ impl Worker {
     fn work(&mut self, job: Job) {
         let Job { request, ticket } = job;
         let answer = match request {
-            Request::Verify { login, domain, secret } => {
-                Answer::Verified(self.verify(&login, domain.as_deref(), secret))
+            Request::Verify { login, domain, evidence } => {
+                Answer::Verified(self.verify(&login, domain.as_deref(), evidence))
             }
             Request::Order(order) | Request::GoOn(order) => return self.carry_out(*order),
             Request::Command { proof, line, is_inline } => {
@@ -103,21 +103,22 @@ impl Worker {
     }
 
     /// Takes the same time whether or not the account exists and may log in.
-    fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, secret: Secret) -> Verdict {
+    fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, evidence: Evidence) -> Verdict {
         let router = self.routes.reader.control.router();
         let Ok(account) = self.accounts.route(&router, login, domain) else { return Verdict::Fault };
         self.counters.add(Count::Hashes, 1);
         let Some(account) = account else {
-            let proof = self.hasher.authenticate(None, &secret);
+            let proof = self.hasher.check(None, &evidence);
             assert!(proof.is_none(), "a proof for no account");
             return Verdict::Denied(Denial::UnknownAccount);
         };
         let subject = (account.name.clone(), account.password_revision, &account.credentials);
-        let proof = self.hasher.authenticate(Some(subject), &secret);
+        let proof = self.hasher.check(Some(subject), &evidence);
         match proof {
             _ if !account.may_log_in() => Verdict::Denied(Denial::Disabled(account.name)),
             Some(proof) => {
                 let proof = proof.of_operator(self.accounts.is_operator(&account));
+                let Evidence::Password(secret) = evidence;
                 if proof.application().is_none() && self.hasher.may_upgrade(&account.credentials, &secret) {
                     let Account { name: account, password_revision, .. } = account;
                     self.queue.offer_upgrade(Upgrade { account, password_revision, secret, since: self.clock.now() });

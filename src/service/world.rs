@@ -13,7 +13,7 @@ use crate::auth::{Credentials, Hasher, Recognizer, legacy};
 use crate::config::Config;
 use crate::control::Control;
 use crate::directory::{Account, Directory};
-use crate::model::{AccountName, Argon2idCost, Authenticated, Clock, DomainName, LoginName, Secret};
+use crate::model::{AccountName, Argon2idCost, Authenticated, Clock, DomainName, Evidence, LoginName, Secret};
 use crate::proto::Verdict;
 use crate::store::{CommitFault, Embedded, Outcome, ReadFault, Store, Transaction, Versioned, Write};
 
@@ -227,7 +227,8 @@ pub(super) fn postmaster() -> AccountName {
 }
 
 pub(super) fn verification(login: &str, password: &str) -> Request {
-    Request::Verify { login: LoginName::new(login.as_bytes()).unwrap(), domain: None, secret: secret(password) }
+    let evidence = Evidence::Password(secret(password));
+    Request::Verify { login: LoginName::new(login.as_bytes()).unwrap(), domain: None, evidence }
 }
 
 /// Waits until `count` has reached `value`.

@@ -222,10 +222,10 @@ impl Dialogue {
                 self.print(&reply, desk);
                 None
             }
-            Effect::Verify { login, secret } => {
+            Effect::Verify { login, evidence } => {
                 self.subject = Some(login.to_string().into());
                 let domain = desk.listeners[self.listener].domain.clone();
-                self.ask(key, Request::Verify { login, domain, secret }, desk)
+                self.ask(key, Request::Verify { login, domain, evidence }, desk)
             }
             Effect::Change { proof, secret } => {
                 self.subject = Some(proof.account().to_string().into());

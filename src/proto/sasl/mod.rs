@@ -19,7 +19,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use self::login::Login;
-use crate::model::{LoginName, Secret};
+use crate::model::{Evidence, LoginName, Secret};
 use crate::notation::base64;
 
 /// A way to log in.
@@ -80,19 +80,22 @@ pub enum SaslFault {
     Cancelled,
 }
 
-/// A name, and the password that is said to be its.
+/// A name, and what is to show that the account is the client's.
 #[derive(Debug)]
 pub struct Claim {
     /// Whose.
     pub login: LoginName,
-    /// The password to check.
-    pub secret: Secret,
+    /// What to check.
+    pub evidence: Evidence,
 }
 
 impl Claim {
+    /// Of a password.
     fn new(name: &[u8], password: &[u8]) -> Result<Self, SaslFault> {
         match (LoginName::new(name), Secret::new(password)) {
-            (Some(login), Some(secret)) if !password.is_empty() => Ok(Self { login, secret }),
+            (Some(login), Some(secret)) if !password.is_empty() => {
+                Ok(Self { login, evidence: Evidence::Password(secret) })
+            }
             _ => Err(SaslFault::Malformed),
         }
     }
@@ -189,7 +192,9 @@ mod tests {
     fn show(next: Result<Next, SaslFault>) -> String {
         match next {
             Ok(Next::Challenge(challenge, _)) => format!("? {}", challenge.escape_ascii()),
-            Ok(Next::Check(Claim { login, secret })) => format!("{login} {}", secret.expose().escape_ascii()),
+            Ok(Next::Check(Claim { login, evidence: Evidence::Password(secret) })) => {
+                format!("{login} {}", secret.expose().escape_ascii())
+            }
             Err(fault) => format!("{fault:?}"),
         }
     }

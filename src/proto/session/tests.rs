@@ -22,7 +22,9 @@ fn denied() -> Event<'static> {
 fn show(effect: &Effect) -> String {
     match effect {
         Effect::Reply(reply) => format!("{reply:?}"),
-        Effect::Verify { login, secret } => format!("Verify {login} {}", secret.expose().escape_ascii()),
+        Effect::Verify { login, evidence: Evidence::Password(secret) } => {
+            format!("Verify {login} {}", secret.expose().escape_ascii())
+        }
         Effect::Change { proof, secret } => {
             format!("Change {} {}", proof.account(), secret.expose().escape_ascii())
         }

@@ -9,7 +9,7 @@ use crate::auth::Recognizer;
 use crate::auth::argon2id::Kernel;
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::model::{Argon2idCost, Clock, LoginName, Secret};
+use crate::model::{Argon2idCost, Clock, Evidence, LoginName, Secret};
 use crate::service::{Count, Request, ServiceSettings, Ticket};
 use crate::store::{Embedded, Store};
 
@@ -172,8 +172,9 @@ fn late_completions_and_answers_do_not_touch_who_came_into_the_same_place() {
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
     for _ in 0..2 {
-        let (login, secret) = (LoginName::new(b"nobody").unwrap(), Secret::new(b"wrong guess 1").unwrap());
-        assert!(stage.service.submit(Request::Verify { login, domain: None, secret }, &ticket).is_none());
+        let login = LoginName::new(b"nobody").unwrap();
+        let evidence = Evidence::Password(Secret::new(b"wrong guess 1").unwrap());
+        assert!(stage.service.submit(Request::Verify { login, domain: None, evidence }, &ticket).is_none());
     }
     let service = stage.service.clone();
     // Whoever counts the second has posted the first.
