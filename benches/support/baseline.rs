@@ -115,7 +115,8 @@ impl Connection {
                 }
                 Effect::Close(_) => self.is_closing = true,
                 Effect::Send(lines) => self.replies.extend(lines),
-                Effect::Challenge(_)
+                Effect::Ask(_)
+                | Effect::Challenge(_)
                 | Effect::Change { .. }
                 | Effect::Command { .. }
                 | Effect::GoOn

@@ -8,13 +8,18 @@ pub mod legacy;
 pub mod policy;
 mod recognizer;
 mod record;
+mod scram;
 mod verify;
 
 pub use recognizer::Recognizer;
 pub use record::{
-    Alternative, Credentials, PasswordPurpose, RecordFault, Recoverable, ScramHash, ScramKeys, ScramVerifier, Verifier,
+    Alternative, Credentials, PasswordPurpose, RecordFault, Recoverable, ScramKeys, ScramVerifier, Verifier,
 };
+pub use scram::DecoyKey;
 pub use verify::Hasher;
+
+#[cfg(test)]
+pub(crate) use scram::tests::prove;
 
 /// Fills `bytes` from the system's random source.
 ///

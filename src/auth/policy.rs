@@ -77,7 +77,8 @@ mod tests {
     fn check(new: &str, characters_min: usize) -> Result<(), NewPasswordRefusal> {
         let recognizer = Recognizer::new();
         let account = AccountName::parse("alice.smith@example.com").unwrap();
-        let proof = Authenticated::attest(account, 1, recognizer.fingerprint(&Secret::new(b"old secret").unwrap()));
+        let proof =
+            Authenticated::attest(account, 1, Some(recognizer.fingerprint(&Secret::new(b"old secret").unwrap())));
         check_new_password(&proof, &Secret::new(new.as_bytes()).unwrap(), &recognizer, characters_min)
     }
 
@@ -131,7 +132,7 @@ mod tests {
     fn the_password_of_an_application_changes_no_other() {
         let recognizer = Recognizer::new();
         let account = AccountName::parse("alice@example.com").unwrap();
-        let proof = Authenticated::attest(account, 1, [0; 16]).of_application(7);
+        let proof = Authenticated::attest(account, 1, None).of_application(7);
         let refused = check_new_password(&proof, &Secret::new(b"long enough").unwrap(), &recognizer, 1);
         assert_eq!(refused, Err(NewPasswordRefusal::OfApplication));
     }

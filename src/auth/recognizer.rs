@@ -40,10 +40,10 @@ impl Recognizer {
         digest.finalize_fixed().into()
     }
 
-    /// Whether `secret` is the password that `proof` was given for, compared in constant time.
+    /// Whether `secret` is the password that was told for `proof`, compared in constant time.
     #[must_use]
     pub fn is_same(&self, proof: &Authenticated, secret: &Secret) -> bool {
-        self.fingerprint(secret).ct_eq(proof.fingerprint()).into()
+        proof.fingerprint().is_some_and(|known| self.fingerprint(secret).ct_eq(known).into())
     }
 }
 

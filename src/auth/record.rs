@@ -35,7 +35,7 @@ use std::{fmt, mem};
 use base64ct::{Base64Unpadded, Encoding};
 
 pub use self::recoverable::Recoverable;
-pub use self::scram::{ScramHash, ScramKeys, ScramVerifier};
+pub use self::scram::{ScramKeys, ScramVerifier};
 use super::fill_random;
 use super::legacy::LegacyHash;
 use crate::model::Argon2idCost;
@@ -103,7 +103,7 @@ pub struct Credentials {
     /// The verifiers; a password is right when any accepts it.
     pub verifiers: Vec<Verifier>,
     /// What checks a proof of the password by SCRAM: at most one of each hash function, in the order
-    /// of [`ScramHash::ALL`].
+    /// of [`crate::model::ScramHash::ALL`].
     pub scram: Vec<ScramVerifier>,
     /// The password itself, for who needs it. The open form of a record leaves it out.
     pub recoverable: Option<Recoverable>,

@@ -3,8 +3,8 @@ use std::hint::black_box;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::argon2id::{Argon2id, CostFault, Inputs, Kernel, selection};
-use super::{Alternative, Credentials, PasswordPurpose, Recognizer, Verifier, fill_random};
-use crate::model::{AccountName, Argon2idCost, Authenticated, Evidence, Secret};
+use super::{Alternative, Credentials, PasswordPurpose, Recognizer, ScramVerifier, Verifier, fill_random};
+use crate::model::{AccountName, Argon2idCost, Authenticated, Evidence, ScramHash, ScramProof, Secret};
 
 /// A worker's means to hash: one preallocated arena, reused for every hash.
 ///
@@ -17,6 +17,8 @@ pub struct Hasher {
     recognizer: Recognizer,
     /// What is hashed with when there is no account.
     dummy_salt: [u8; 16],
+    /// What proofs are checked against when there is no account, for each hash of SCRAM.
+    decoys: [ScramVerifier; ScramHash::ALL.len()],
 }
 
 impl Hasher {
@@ -40,7 +42,7 @@ impl Hasher {
         let argon2id = Argon2id::with_kernel(kernel, cost).expect("the processor can run the kernel");
         let mut dummy_salt = [0; 16];
         fill_random(&mut dummy_salt);
-        Self { argon2id, cost, recognizer, dummy_salt }
+        Self { argon2id, cost, recognizer, dummy_salt, decoys: ScramHash::ALL.map(ScramVerifier::decoy) }
     }
 
     /// What does the hashing on this processor.
@@ -57,7 +59,21 @@ impl Hasher {
     ) -> Option<Authenticated> {
         match evidence {
             Evidence::Password(secret) => self.authenticate(account, secret),
+            Evidence::Scram(proof) => self.check_scram(account, proof),
         }
+    }
+
+    /// Checks a proof by SCRAM. No hash is made; the same is computed whether or not there is such
+    /// an account, and one that has no verifier is as one that does not exist.
+    fn check_scram(
+        &self,
+        account: Option<(AccountName, u64, &Credentials)>,
+        proof: &ScramProof,
+    ) -> Option<Authenticated> {
+        let verifier = account.as_ref().and_then(|(_, _, credentials)| credentials.scram(proof.hash));
+        let (is_right, signature) = verifier.unwrap_or(&self.decoys[proof.hash as usize]).check(proof);
+        let (name, password_revision, _) = account?;
+        bool::from(is_right).then(|| Authenticated::attest(name, password_revision, None).signed(signature))
     }
 
     /// Checks `secret` against the credentials of `account`, and the passwords of its applications. `None` for `account` means that
@@ -155,7 +171,7 @@ impl Hasher {
     /// The proof that follows a durable change to `secret`.
     #[must_use]
     pub fn renew(&self, account: AccountName, password_revision: u64, secret: &Secret) -> Authenticated {
-        Authenticated::attest(account, password_revision, self.recognizer.fingerprint(secret))
+        Authenticated::attest(account, password_revision, Some(self.recognizer.fingerprint(secret)))
     }
 
     /// Overwrites what the last hash left in the arena, and gives back what it had grown by.
@@ -199,6 +215,7 @@ struct Made {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::prove;
 
     const COST: Argon2idCost = Argon2idCost { m_kib: 32, t: 1, p: 1 };
 
@@ -281,6 +298,25 @@ mod tests {
         credentials.verifiers = changed.verifiers;
         assert!(check(&mut hasher, &credentials, "new") && check(&mut hasher, &credentials, "second"));
         assert!(!check(&mut hasher, &credentials, "own"));
+    }
+
+    #[test]
+    fn a_proof_by_scram_is_taken_from_who_has_the_password_and_answered_with_a_signature() {
+        let mut hasher = hasher();
+        for hash in ScramHash::ALL {
+            let verifier = ScramVerifier::derive(hash, &secret("correct")).unwrap();
+            let credentials = Credentials { scram: vec![verifier.clone()], ..hasher.make(&secret("correct"), 0) };
+            let without = Credentials { scram: Vec::new(), ..credentials.clone() };
+            let mut check = |credentials: Option<&Credentials>, text: &str| {
+                let evidence = Evidence::Scram(Box::new(prove(text, &verifier, b"message")));
+                hasher.check(credentials.map(|credentials| (alice(), 7, credentials)), &evidence)
+            };
+            let mut proof = check(Some(&credentials), "correct").unwrap();
+            assert_eq!((proof.account(), proof.password_revision()), (&alice(), 7));
+            assert_eq!(proof.take_signature().unwrap(), verifier.check(&prove("correct", &verifier, b"message")).1);
+            assert!(check(Some(&credentials), "wrong").is_none());
+            assert!(check(Some(&without), "correct").is_none() && check(None, "correct").is_none());
+        }
     }
 
     #[test]

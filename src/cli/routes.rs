@@ -38,7 +38,7 @@ pub(super) fn route(call: &Call<'_>) -> Done {
         Route::Blacklisted => shown("SYSTEM", "BLACKLISTED"),
         Route::Error => Err(Refusal::General("the router table says that there is no such address").into()),
         Route::Circle => Err(Refusal::General("the address leads in a circle").into()),
-        Route::UnknownAccount => Err(Refusal::UnknownAccount.into()),
+        Route::UnknownAccount(_) => Err(Refusal::UnknownAccount.into()),
         Route::UnknownDomain => Err(Refusal::UnknownDomain.into()),
     }
 }

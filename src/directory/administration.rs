@@ -4,7 +4,7 @@
 
 use super::record::{AccountRecord, Defaults, DomainRecord, ServerRecord};
 use super::{Account, Directory, DirectoryFault, Holder, SETTINGS_BYTES_MAX, keys, replace, settings, unusable};
-use crate::auth::Credentials;
+use crate::auth::{Credentials, DecoyKey};
 use crate::model::{AccountName, DomainName};
 use crate::notation::{Dictionary, Form, Value};
 use crate::store::{Expect, ReadFault, Revision, Transaction, Versioned, Write};
@@ -54,6 +54,7 @@ impl Directory {
         let server = ServerRecord { main_domain, defaults: Defaults::default() };
         let mut change = Change::default();
         change.create(keys::SERVER.into(), server.encode());
+        change.create(keys::DECOY_KEY.into(), DecoyKey::draw().as_bytes().to_vec());
         change.create_domain(&self.main_domain, created_at, false, Dictionary::new());
         change.create_account(&self.postmaster(), postmaster, vec!["Master".into()], Dictionary::new());
         Ok(change.0)

@@ -6,6 +6,7 @@
 //! ```text
 //! S                     the server: its main domain and its defaults
 //! C                     the cluster: its defaults
+//! K                     the key that decoys are made with
 //! D domain              a domain
 //! d name                another name of a domain; holds the domain's name
 //! R domain              its roster, rewritten with everything that is added to it
@@ -30,6 +31,9 @@ pub(super) const SERVER: &[u8] = b"S";
 
 /// The cluster's record.
 pub(super) const CLUSTER: &[u8] = b"C";
+
+/// The key that decoys are made with: see [`crate::auth::DecoyKey`].
+pub(super) const DECOY_KEY: &[u8] = b"K";
 
 /// What every domain's key begins with.
 pub(super) const DOMAINS: &[u8] = b"D";

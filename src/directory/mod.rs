@@ -37,7 +37,7 @@ pub use objects::Kind;
 pub use router::{Purpose, Route, Router, RouterFault};
 
 use self::record::{AccountRecord, Defaults, DomainRecord, RecordFault, ServerRecord};
-use crate::auth::{Credentials, PasswordPurpose, Verifier};
+use crate::auth::{Credentials, DecoyKey, PasswordPurpose, Verifier};
 use crate::model::{AccountName, DomainName, LoginName};
 use crate::notation::Value;
 use crate::store::{Expect, ReadFault, Revision, Store, Transaction, Write};
@@ -126,6 +126,16 @@ impl Directory {
         let Some((revision, record)) = self.read_account(name)? else { return Ok(None) };
         let Some((_, domain)) = self.read_domain(name.domain())? else { return Ok(None) };
         self.complete(name.clone(), revision, record, domain).map(Some)
+    }
+
+    /// What the decoys of accounts that there are not are made with.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails, or has none.
+    pub fn decoy_key(&self) -> Result<DecoyKey, ReadFault> {
+        let image = self.store.read(keys::DECOY_KEY)?;
+        let key = image.and_then(|image| DecoyKey::from_bytes(&image.bytes));
+        key.ok_or_else(|| unusable("the key for decoys", RecordFault::Malformed))
     }
 
     /// What to commit to give `account` new credentials, provided that nothing about it has

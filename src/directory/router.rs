@@ -40,8 +40,8 @@ pub enum Route {
     Error,
     /// From record to record without an end.
     Circle,
-    /// There is no such account in its domain.
-    UnknownAccount,
+    /// There is no such account in its domain. It would have this name, if that can be one.
+    UnknownAccount(Option<AccountName>),
     /// There is no such domain.
     UnknownDomain,
 }
@@ -314,20 +314,20 @@ impl Directory {
         domain: Option<&DomainName>,
         purpose: Purpose,
     ) -> Result<Result<String, Route>, ReadFault> {
-        let Some((local, stated)) = super::split(login) else { return Ok(Err(Route::UnknownAccount)) };
+        let Some((local, stated)) = super::split(login) else { return Ok(Err(Route::UnknownAccount(None))) };
         let domain = match stated.map(DomainName::parse) {
             Some(Ok(domain)) => domain,
             Some(Err(_)) => return Ok(Err(Route::UnknownDomain)),
             None => domain.unwrap_or(&self.main_domain).clone(),
         };
         let Some((domain, _)) = self.find_domain(domain)? else { return Ok(Err(Route::UnknownDomain)) };
-        let Ok(name) = AccountName::new(local, domain) else { return Ok(Err(Route::UnknownAccount)) };
+        let Ok(name) = AccountName::new(local, domain) else { return Ok(Err(Route::UnknownAccount(None))) };
         if let Some(Value::String(target)) = self.object(Kind::Forwarder, &name)? {
             let is_full = target.contains(['@', '%']);
             return Ok(Ok(if is_full { target } else { format!("{target}@{}", name.domain()) }));
         }
         let is_group = purpose != Purpose::Access && self.object(Kind::Group, &name)?.is_some();
-        Ok(Err(if is_group { Route::Group(name) } else { Route::UnknownAccount }))
+        Ok(Err(if is_group { Route::Group(name) } else { Route::UnknownAccount(Some(name)) }))
     }
 }
 

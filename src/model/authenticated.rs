@@ -14,16 +14,29 @@ pub type Fingerprint = [u8; 16];
 pub struct Authenticated {
     account: AccountName,
     password_revision: u64,
-    fingerprint: Fingerprint,
+    fingerprint: Option<Fingerprint>,
+    signature: Option<Box<[u8]>>,
     is_operator: bool,
     application: Option<u64>,
 }
 
 impl Authenticated {
     /// States that the password of `account`, as it stood at `password_revision`, was proven.
+    /// Without `fingerprint` it was proven without being told.
     #[must_use]
-    pub fn attest(account: AccountName, password_revision: u64, fingerprint: Fingerprint) -> Self {
-        Self { account, password_revision, fingerprint, is_operator: false, application: None }
+    pub fn attest(account: AccountName, password_revision: u64, fingerprint: Option<Fingerprint>) -> Self {
+        Self { account, password_revision, fingerprint, signature: None, is_operator: false, application: None }
+    }
+
+    /// Adds what proves to the client in turn that the server knows the password.
+    #[must_use]
+    pub fn signed(self, signature: Box<[u8]>) -> Self {
+        Self { signature: Some(signature), ..self }
+    }
+
+    /// Takes out what the client is to be sent before it is told that it has logged in.
+    pub fn take_signature(&mut self) -> Option<Box<[u8]>> {
+        self.signature.take()
     }
 
     /// Notes that it was not the account's own password but one of an application, which has this
@@ -63,10 +76,10 @@ impl Authenticated {
         self.password_revision
     }
 
-    /// What the proven password looks like to `auth`.
+    /// What the proven password looks like to `auth`, if it was told.
     #[must_use]
-    pub fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
+    pub fn fingerprint(&self) -> Option<&Fingerprint> {
+        self.fingerprint.as_ref()
     }
 }
 

@@ -10,7 +10,9 @@ pub mod limits;
 mod name;
 mod networks;
 mod refusal;
+mod scram;
 mod secret;
+mod tls_peer;
 
 pub use authenticated::{Authenticated, Fingerprint};
 pub use clock::{Clock, Tick};
@@ -19,7 +21,9 @@ pub use evidence::Evidence;
 pub use name::{AccountName, DomainName, LoginName, NameFault};
 pub use networks::{BadNetwork, NetworkFault, NetworkList};
 pub use refusal::NewPasswordRefusal;
+pub use scram::{ScramHash, ScramOffer, ScramProof};
 pub use secret::Secret;
+pub use tls_peer::TlsPeer;
 
 /// What one Argon2id hash costs (RFC 9106, section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

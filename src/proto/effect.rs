@@ -1,3 +1,6 @@
+use std::borrow::Cow;
+
+use super::sasl::Question;
 use super::{CommandLine, Reply};
 use crate::model::{Authenticated, Evidence, LoginName, Secret};
 
@@ -13,8 +16,10 @@ pub enum Effect {
         /// What was given.
         evidence: Evidence,
     },
+    /// Find this out for an exchange; answer with [`super::Event::Told`].
+    Ask(Question),
     /// Send this challenge of an exchange.
-    Challenge(&'static [u8]),
+    Challenge(Cow<'static, [u8]>),
     /// Make `secret` the password of the proven account; answer with [`super::Event::Changed`].
     Change {
         /// The right to do so.

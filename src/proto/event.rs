@@ -1,11 +1,14 @@
 use std::fmt;
 
-use crate::model::{AccountName, Authenticated, NewPasswordRefusal};
+use crate::model::{AccountName, Authenticated, NewPasswordRefusal, ScramOffer, TlsPeer};
 
 /// What the world tells a session.
 pub enum Event<'a> {
     /// The connection is up and within the limits: greet. Delivered once, first.
     Opened,
+    /// A handshake has ended well. Delivered at most once, before [`Event::Opened`] or in answer to
+    /// [`super::Effect::StartTls`].
+    Secured(Box<TlsPeer>),
     /// A whole line, without its terminator. Only while a line is awaited.
     Line(&'a [u8]),
     /// A line longer than it may be arrived. Only while a line is awaited.
@@ -15,6 +18,8 @@ pub enum Event<'a> {
     Quiet,
     /// Something was received while quiet was awaited.
     Stray,
+    /// The answer to [`super::Effect::Ask`].
+    Told(Told),
     /// The answer to [`super::Effect::Verify`].
     Verified(Verdict),
     /// The answer to [`super::Effect::Change`].
@@ -38,10 +43,12 @@ impl fmt::Debug for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Opened => f.write_str("Opened"),
+            Self::Secured(_) => f.write_str("Secured"),
             Self::Line(line) => write!(f, "Line({} bytes)", line.len()),
             Self::LineTooLong => f.write_str("LineTooLong"),
             Self::Quiet => f.write_str("Quiet"),
             Self::Stray => f.write_str("Stray"),
+            Self::Told(told) => write!(f, "Told({told:?})"),
             Self::Verified(verdict) => write!(f, "Verified({verdict:?})"),
             Self::Changed(outcome) => write!(f, "Changed({outcome:?})"),
             Self::Executed(outcome) => write!(f, "Executed({outcome:?})"),
@@ -62,6 +69,20 @@ pub enum Timeout {
     Login,
     /// A line was begun and not finished in time.
     Line,
+}
+
+/// What came of a question.
+#[derive(Debug)]
+pub enum Told {
+    /// What to tell a client so that it can prove its password by SCRAM.
+    Scram(Box<ScramOffer>),
+    /// There is too much other work.
+    Busy {
+        /// When the client may try again.
+        retry_after_s: u32,
+    },
+    /// The store could not be read.
+    Fault,
 }
 
 /// How a login ended.

@@ -36,12 +36,15 @@
 //! STLS before its reply leads from Upgrading to Closed. Where others may read what is sent
 //! ([`Wire::Exposed`]), USER and PASS are refused until then.
 //!
-//! Time limits and the server's end do not touch a session that is Upgrading,
+//! Time limits and the server's end do not touch a session that is Upgrading, Asking,
 //! Verifying, Denying, Changing or Commanding: what was asked for is answered with its outcome. `failures_max` failed logins lead
 //! from Denying to Closed.
 //!
 //! AUTH leads from ExpectUser or ExpectPass into an exchange ([`sasl`]): Exchanging takes every line
-//! for a response, and leads to Verifying, or back to ExpectUser when the exchange fails.
+//! for a response, and leads to Verifying, or back to ExpectUser when the exchange fails. An exchange
+//! that must know something of the account before it can challenge is Asking meanwhile. Where the
+//! server has to prove itself, too, Verifying leads to Confirming: the client has been sent the
+//! proof, and takes it with an empty response, or leaves.
 //!
 //! In the CommuniGate dialect an ExpectNewPass session hands every line that is not part of this
 //! dialogue, HELP included, to whoever carries out commands, and is Commanding until the answer
@@ -64,7 +67,7 @@ mod session;
 pub use command::{Command, CommandFault, redacted};
 pub use command_line::CommandLine;
 pub use effect::{Closing, Effect, Effects};
-pub use event::{ChangeOutcome, CommandOutcome, Denial, Event, Timeout, Verdict};
+pub use event::{ChangeOutcome, CommandOutcome, Denial, Event, Timeout, Told, Verdict};
 pub use line::{Framed, Inbox};
 pub use reply::{Reply, greeting};
 pub use session::{Awaits, Rules, Session, Wire};

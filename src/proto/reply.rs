@@ -212,6 +212,12 @@ fn bad_command(fault: CommandFault) -> Row<'static> {
         Fault::BadResponse(SaslFault::NotBase64) => failure(b"500 ", "response is not base64"),
         Fault::BadResponse(SaslFault::Malformed) => failure(b"500 ", "response does not fit the mechanism"),
         Fault::BadResponse(SaslFault::OtherIdentity) => failure(b"500 ", "acting for another account is not offered"),
+        Fault::BadResponse(SaslFault::NotBound) => {
+            failure(b"500 ", "this login is bound to another connection than this one")
+        }
+        Fault::BadResponse(SaslFault::Downgraded) => {
+            failure(b"500 ", "this server offers channel binding - use a mechanism that ends in -PLUS")
+        }
         Fault::BadResponse(SaslFault::Cancelled) => failure(b"501 ", "login cancelled"),
     }
 }
@@ -277,6 +283,8 @@ pub(super) mod tests {
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBase64)),
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::Malformed)),
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::OtherIdentity)),
+        Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBound)),
+        Reply::BadCommand(CommandFault::BadResponse(SaslFault::Downgraded)),
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::Cancelled)),
         Reply::BadCommand(CommandFault::NewPasswordMissing),
         Reply::BadCommand(CommandFault::NewPasswordTooLong),

@@ -1,11 +1,12 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::sasl::{Claim, Exchange, Next, SaslFault};
+use super::sasl::{self, Asking, Claim, Exchange, Next, SaslFault};
 use super::{
-    ChangeOutcome, Closing, Command, CommandFault, CommandLine, CommandOutcome, Effect, Effects, Event, Reply, Verdict,
+    ChangeOutcome, Closing, Command, CommandFault, CommandLine, CommandOutcome, Effect, Effects, Event, Reply, Told,
+    Verdict,
 };
-use crate::model::{Authenticated, Dialect, Evidence, LoginName};
+use crate::model::{Authenticated, Dialect, Evidence, LoginName, TlsPeer};
 
 /// What a listener lays down for all its sessions.
 #[derive(Clone, Debug)]
@@ -36,8 +37,8 @@ pub enum Wire {
 pub enum Awaits {
     /// The client's next line.
     Line,
-    /// The answer to [`Effect::Verify`], [`Effect::Change`], [`Effect::Command`] or
-    /// [`Effect::GoOn`].
+    /// The answer to [`Effect::Ask`], [`Effect::Verify`], [`Effect::Change`], [`Effect::Command`]
+    /// or [`Effect::GoOn`].
     Answer,
     /// [`Event::HasRoom`].
     Room,
@@ -59,9 +60,17 @@ enum State {
     Exchanging {
         exchange: Exchange,
     },
+    /// An exchange waits for what it must know before its challenge.
+    Asking {
+        asking: Asking,
+    },
     /// STLS was asked for, and is answered when nothing can have slipped in behind it.
     Upgrading,
     Verifying,
+    /// The client is right, and has been sent what shows that the server is, too.
+    Confirming {
+        proof: Box<Authenticated>,
+    },
     /// A login has failed; its refusal is held back.
     Denying,
     ExpectNewPass {
@@ -86,23 +95,27 @@ pub struct Session {
     failures: u8,
     /// Whether commands show their data in the reply line.
     is_inline: bool,
+    /// What TLS knows of the connection, once there has been a handshake.
+    peer: Option<Box<TlsPeer>>,
 }
 
 impl Session {
     /// A session nobody has spoken in yet; deliver [`Event::Opened`] first.
     #[must_use]
     pub fn new(wire: Wire) -> Self {
-        Self { state: State::ExpectUser, wire, failures: 0, is_inline: false }
+        Self { state: State::ExpectUser, wire, failures: 0, is_inline: false, peer: None }
     }
 
     /// What must happen next. Lines may be delivered only while this is [`Awaits::Line`].
     #[must_use]
     pub fn awaits(&self) -> Awaits {
         match self.state {
-            State::ExpectUser | State::ExpectPass { .. } | State::Exchanging { .. } | State::ExpectNewPass { .. } => {
-                Awaits::Line
-            }
-            State::Verifying | State::Changing | State::Commanding => Awaits::Answer,
+            State::ExpectUser
+            | State::ExpectPass { .. }
+            | State::Exchanging { .. }
+            | State::Confirming { .. }
+            | State::ExpectNewPass { .. } => Awaits::Line,
+            State::Asking { .. } | State::Verifying | State::Changing | State::Commanding => Awaits::Answer,
             State::Showing => Awaits::Room,
             State::Denying => Awaits::Delay,
             State::Upgrading => Awaits::Quiet,
@@ -113,14 +126,21 @@ impl Session {
     /// Whether the client has logged in.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
-        matches!(self.state, State::ExpectNewPass { .. } | State::Changing | State::Commanding | State::Showing)
+        matches!(
+            self.state,
+            State::Confirming { .. }
+                | State::ExpectNewPass { .. }
+                | State::Changing
+                | State::Commanding
+                | State::Showing
+        )
     }
 
     /// Whether the next line is a response in an exchange, which may look like anything and is a
     /// secret.
     #[must_use]
     pub fn awaits_response(&self) -> bool {
-        matches!(self.state, State::Exchanging { .. })
+        matches!(self.state, State::Exchanging { .. } | State::Confirming { .. })
     }
 
     /// The reply to a line that leaves everything as it is: NOOP, which is what a busy client sends
@@ -145,6 +165,8 @@ impl Session {
                 let state = self.take_state();
                 if let State::Exchanging { exchange } = state {
                     self.state = turn.exchange(exchange.step(line));
+                } else if let State::Confirming { proof } = state {
+                    self.state = turn.confirm(sasl::confirm(line), proof);
                 } else {
                     self.obey(state, line, Command::parse(line), &mut turn);
                 }
@@ -159,24 +181,30 @@ impl Session {
 
     /// The part of the table that is about everything but lines.
     fn hear(&mut self, event: Event<'_>, turn: &mut Turn<'_>) {
-        use {ChangeOutcome as O, Event as E, State as S, Verdict as V};
+        use {ChangeOutcome as O, Event as E, State as S, Told as T, Verdict as V};
         self.state = match (self.take_state(), event) {
             (S::Closed, _) => S::Closed,
 
             (S::ExpectUser, E::Opened) => turn.say(Reply::Greeting, S::ExpectUser),
-            (S::ExpectUser | S::ExpectPass { .. } | S::Exchanging { .. } | S::ExpectNewPass { .. }, event) => {
-                match event {
-                    E::LineTooLong => turn.hang_up(Reply::LineTooLong),
-                    E::TimedOut(limit) => turn.hang_up(Reply::TimedOut(limit)),
-                    E::ShuttingDown => turn.hang_up(Reply::ShuttingDown),
-                    E::Line(_) | E::Opened | E::Quiet | E::Stray | E::HasRoom => unasked(),
-                    E::Verified(_) | E::Changed(_) | E::Executed(_) | E::DelayPassed => unasked(),
-                }
+            (S::ExpectUser, E::Secured(peer)) => {
+                self.peer = Some(peer);
+                S::ExpectUser
             }
             (
-                state @ (S::Upgrading | S::Verifying | S::Denying | S::Changing | S::Commanding | S::Showing),
-                E::TimedOut(_) | E::ShuttingDown,
-            ) => state,
+                S::ExpectUser
+                | S::ExpectPass { .. }
+                | S::Exchanging { .. }
+                | S::Confirming { .. }
+                | S::ExpectNewPass { .. },
+                event,
+            ) => match event {
+                E::LineTooLong => turn.hang_up(Reply::LineTooLong),
+                E::TimedOut(limit) => turn.hang_up(Reply::TimedOut(limit)),
+                E::ShuttingDown => turn.hang_up(Reply::ShuttingDown),
+                E::Line(_) | E::Opened | E::Secured(_) | E::Quiet | E::Stray | E::HasRoom => unasked(),
+                E::Told(_) | E::Verified(_) | E::Changed(_) | E::Executed(_) | E::DelayPassed => unasked(),
+            },
+            (state, E::TimedOut(_) | E::ShuttingDown) => state,
 
             // Whoever sat between client and server may have said all that came before.
             (S::Upgrading, E::Quiet) => {
@@ -185,7 +213,13 @@ impl Session {
             }
             (S::Upgrading, E::Stray) => turn.hang_up(Reply::NotBehindStls),
 
-            (S::Verifying, E::Verified(V::Accepted(proof))) => turn.say(Reply::LoggedIn, S::ExpectNewPass { proof }),
+            (S::Asking { asking }, E::Told(T::Scram(offer))) => turn.exchange(Ok(asking.learn(&offer))),
+            (S::Asking { .. }, E::Told(T::Busy { retry_after_s })) => {
+                turn.refuse(Reply::LoginBusy { retry_after_s }, S::ExpectUser)
+            }
+            (S::Asking { .. }, E::Told(T::Fault)) => turn.refuse(Reply::LoginFault, S::ExpectUser),
+
+            (S::Verifying, E::Verified(V::Accepted(proof))) => turn.accept(proof),
             (S::Verifying, E::Verified(V::Denied(_))) => {
                 self.failures = self.failures.saturating_add(1);
                 turn.ask(Effect::Delay, S::Denying)
@@ -220,7 +254,10 @@ impl Session {
                 turn.refuse(Reply::ChangedElsewhere, S::ExpectUser)
             }
 
-            (S::Upgrading | S::Verifying | S::Denying | S::Changing | S::Commanding | S::Showing, _) => unasked(),
+            (
+                S::Upgrading | S::Asking { .. } | S::Verifying | S::Denying | S::Changing | S::Commanding | S::Showing,
+                _,
+            ) => unasked(),
         };
     }
 
@@ -238,7 +275,7 @@ impl Session {
                 let (line, is_inline) = (CommandLine::new(line), self.is_inline);
                 turn.ask(Effect::Command { proof, line, is_inline }, S::Commanding)
             }
-            (state, command) => answer(state, command, self.wire, turn),
+            (state, command) => answer(state, command, (self.wire, self.peer.as_deref()), turn),
         };
     }
 }
@@ -248,13 +285,21 @@ impl Session {
 /// Before the login, everything that is not about logging in gets the same refusal, so that a
 /// stranger does not learn which commands exist. A refused USER makes the session forget the name
 /// before it: the next PASS was meant for the refused one.
-fn answer(state: State, command: Result<Command, CommandFault>, wire: Wire, turn: &mut Turn<'_>) -> State {
+fn answer(
+    state: State,
+    command: Result<Command, CommandFault>,
+    (wire, peer): (Wire, Option<&TlsPeer>),
+    turn: &mut Turn<'_>,
+) -> State {
     use {Command as C, CommandFault as F, State as S};
     match (state, command) {
         (_, Ok(C::Quit)) => turn.part(Reply::Goodbye, Closing::Prompt),
         (state, Ok(C::Noop)) => turn.say(Reply::Done, state),
         (state, Ok(C::Help)) => turn.say(Reply::Help, state),
 
+        (state @ S::ExpectNewPass { .. }, Ok(C::NewPass(_))) if wire == Wire::Exposed => {
+            turn.refuse(Reply::TlsNeeded, state)
+        }
         (S::ExpectNewPass { proof }, Ok(C::NewPass(secret))) => turn.ask(Effect::Change { proof, secret }, S::Changing),
         (
             state @ S::ExpectNewPass { .. },
@@ -276,7 +321,8 @@ fn answer(state: State, command: Result<Command, CommandFault>, wire: Wire, turn
         (_, Ok(C::Stls)) if turn.rules.has_stls => S::Upgrading,
         (state, Ok(C::Stls)) => turn.refuse(Reply::TlsNotOffered, state),
 
-        (_, Ok(C::User(_) | C::Pass(_) | C::Auth(..))) if wire == Wire::Exposed => {
+        (_, Ok(C::User(_) | C::Pass(_))) if wire == Wire::Exposed => turn.refuse(Reply::TlsNeeded, S::ExpectUser),
+        (_, Ok(C::Auth(mechanism, _))) if wire == Wire::Exposed && mechanism.tells_password() => {
             turn.refuse(Reply::TlsNeeded, S::ExpectUser)
         }
         (_, Ok(C::User(login))) => turn.say(Reply::SendPass, S::ExpectPass { login }),
@@ -290,7 +336,7 @@ fn answer(state: State, command: Result<Command, CommandFault>, wire: Wire, turn
                 | F::BadResponse(_)),
             ),
         ) => turn.refuse(Reply::BadCommand(fault), S::ExpectUser),
-        (_, Ok(C::Auth(mechanism, initial))) => turn.exchange(Exchange::begin(mechanism, initial)),
+        (_, Ok(C::Auth(mechanism, initial))) => turn.exchange(Exchange::begin(mechanism, initial, peer)),
         (S::ExpectPass { login }, Ok(C::Pass(secret))) => {
             turn.ask(Effect::Verify { login, evidence: Evidence::Password(secret) }, S::Verifying)
         }
@@ -322,12 +368,33 @@ impl Turn<'_> {
         next
     }
 
+    /// The client has logged in, once it has been shown that the server is the right one.
+    fn accept(&mut self, mut proof: Box<Authenticated>) -> State {
+        match proof.take_signature() {
+            None => self.say(Reply::LoggedIn, State::ExpectNewPass { proof }),
+            Some(signature) => {
+                let challenge = sasl::server_final(&signature);
+                self.ask(Effect::Challenge(challenge.into()), State::Confirming { proof })
+            }
+        }
+    }
+
+    /// The client has looked at the server's own proof. One that does not take it has met somebody
+    /// else, or thinks so.
+    fn confirm(&mut self, outcome: Result<(), SaslFault>, proof: Box<Authenticated>) -> State {
+        match outcome {
+            Ok(()) => self.say(Reply::LoggedIn, State::ExpectNewPass { proof }),
+            Err(fault) => self.hang_up(Reply::BadCommand(CommandFault::BadResponse(fault))),
+        }
+    }
+
     /// Goes on with an exchange. One that fails leaves nothing behind.
     fn exchange(&mut self, next: Result<Next, SaslFault>) -> State {
         match next {
             Ok(Next::Challenge(challenge, exchange)) => {
                 self.ask(Effect::Challenge(challenge), State::Exchanging { exchange })
             }
+            Ok(Next::Ask(question, asking)) => self.ask(Effect::Ask(question), State::Asking { asking }),
             Ok(Next::Check(Claim { login, evidence })) => {
                 self.ask(Effect::Verify { login, evidence }, State::Verifying)
             }

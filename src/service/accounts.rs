@@ -35,6 +35,30 @@ impl Accounts {
         Ok(if let Route::Account(account) = route { Some(*account) } else { None })
     }
 
+    /// As [`Accounts::route`]; also a name that is the same for all spellings that lead to the same
+    /// place, be there an account or not.
+    pub(super) fn identify(
+        &self,
+        router: &Router,
+        login: &LoginName,
+        domain: Option<&DomainName>,
+    ) -> Result<(Option<Account>, String), Unreadable> {
+        Ok(match self.report(self.directory.route(router, login, domain, Purpose::Access))? {
+            Route::Account(account) => {
+                let name = account.name.to_string();
+                (Some(*account), name)
+            }
+            Route::UnknownAccount(Some(name)) => (None, name.to_string()),
+            Route::UnknownAccount(None)
+            | Route::Group(_)
+            | Route::Null
+            | Route::Blacklisted
+            | Route::Error
+            | Route::Circle
+            | Route::UnknownDomain => (None, login.to_string().to_ascii_lowercase()),
+        })
+    }
+
     /// See [`Directory::account`].
     pub(super) fn read(&self, name: &AccountName) -> Result<Option<Account>, Unreadable> {
         self.report(self.directory.account(name))

@@ -355,6 +355,7 @@ mod tests {
             }
             Answer::Executed(CommandOutcome::Expired) => None,
             answer @ (Answer::Executed(CommandOutcome::Part(_) | CommandOutcome::Broken)
+            | Answer::Told(_)
             | Answer::Verified(_)
             | Answer::Changed(_)
             | Answer::Handshaken(_)
@@ -507,7 +508,11 @@ mod tests {
                     all.extend(answer);
                     break;
                 }
-                answer @ (Answer::Executed(_) | Answer::Verified(_) | Answer::Changed(_) | Answer::Handshaken(_)) => {
+                answer @ (Answer::Executed(_)
+                | Answer::Told(_)
+                | Answer::Verified(_)
+                | Answer::Changed(_)
+                | Answer::Handshaken(_)) => {
                     panic!("{answer:?}")
                 }
             }

@@ -299,7 +299,11 @@ mod tests {
         Committer { store, accounts, counters: Arc::default(), changes: receiver, reader, is_busy }.run();
         let outcome = |(_, answer)| match answer {
             Answer::Changed(outcome) => outcome,
-            Answer::Verified(_) | Answer::Executed(_) | Answer::Handshaken(_) | Answer::Part { .. } => {
+            Answer::Told(_)
+            | Answer::Verified(_)
+            | Answer::Executed(_)
+            | Answer::Handshaken(_)
+            | Answer::Part { .. } => {
                 panic!("{answer:?} to a change")
             }
         };

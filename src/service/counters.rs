@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::model::NewPasswordRefusal;
-use crate::proto::{ChangeOutcome, Denial, Verdict};
+use crate::proto::{ChangeOutcome, Denial, Told, Verdict};
 
 use super::Answer;
 
@@ -27,7 +27,9 @@ pub enum Count {
     Abandoned,
     /// Argon2id runs, the ones for unknown accounts included.
     Hashes,
-    /// Right passwords.
+    /// What exchanges asked for before their challenges.
+    Asked,
+    /// Right passwords, and proofs of them.
     Accepted,
     /// Logins to names that mean no account.
     UnknownAccount,
@@ -78,7 +80,7 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order they are printed.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Waiting,
         Self::JobUs,
         Self::Begun,
@@ -86,6 +88,7 @@ impl Count {
         Self::WaitedMsMax,
         Self::Abandoned,
         Self::Hashes,
+        Self::Asked,
         Self::Accepted,
         Self::UnknownAccount,
         Self::WrongPassword,
@@ -122,6 +125,7 @@ impl Count {
             Self::WaitedMsMax => "waited_ms_max",
             Self::Abandoned => "abandoned",
             Self::Hashes => "hashes",
+            Self::Asked => "asked",
             Self::Accepted => "accepted",
             Self::UnknownAccount => "unknown_account",
             Self::WrongPassword => "wrong_password",
@@ -155,6 +159,7 @@ impl Count {
             Answer::Verified(Verdict::Denied(Denial::UnknownAccount)) => Self::UnknownAccount,
             Answer::Verified(Verdict::Denied(Denial::WrongPassword(_))) => Self::WrongPassword,
             Answer::Verified(Verdict::Denied(Denial::Disabled(_))) => Self::Disabled,
+            Answer::Told(Told::Scram(_)) => Self::Asked,
             Answer::Executed(_) => Self::Commands,
             Answer::Handshaken(_) => Self::SlowHandshakes,
             Answer::Part { .. } => Self::Pieces,
@@ -167,8 +172,12 @@ impl Count {
                 NewPasswordRefusal::NotAllowed | NewPasswordRefusal::OfApplication => Self::NotAllowed,
             },
             Answer::Changed(ChangeOutcome::Conflict) => Self::Conflict,
-            Answer::Verified(Verdict::Busy { .. }) | Answer::Changed(ChangeOutcome::Busy { .. }) => Self::Busy,
-            Answer::Verified(Verdict::Fault) | Answer::Changed(ChangeOutcome::Fault(_)) => Self::Fault,
+            Answer::Told(Told::Busy { .. })
+            | Answer::Verified(Verdict::Busy { .. })
+            | Answer::Changed(ChangeOutcome::Busy { .. }) => Self::Busy,
+            Answer::Told(Told::Fault) | Answer::Verified(Verdict::Fault) | Answer::Changed(ChangeOutcome::Fault(_)) => {
+                Self::Fault
+            }
             Answer::Changed(ChangeOutcome::Unknown) => Self::Unknown,
         }
     }
@@ -254,7 +263,7 @@ mod tests {
         let line = counters.snapshot().to_string();
         let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
         assert_eq!(names.len(), Count::ALL.len());
-        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=30"), "{line}");
+        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=31"), "{line}");
         assert!(!line.contains('\n'));
     }
 

@@ -55,7 +55,8 @@ use crate::auth::{Hasher, Recognizer};
 use crate::control::Control;
 use crate::directory::Directory;
 use crate::model::{Argon2idCost, Authenticated, Clock, DomainName, Evidence, LoginName, Secret};
-use crate::proto::{ChangeOutcome, CommandLine, CommandOutcome, Verdict};
+use crate::proto::sasl::Question;
+use crate::proto::{ChangeOutcome, CommandLine, CommandOutcome, Told, Verdict};
 use crate::store::Store;
 use crate::tls;
 
@@ -92,6 +93,13 @@ pub enum Request {
         /// What was given.
         evidence: Evidence,
     },
+    /// Find out what an exchange must know.
+    Ask {
+        /// What.
+        question: Question,
+        /// Completes a bare name; `None`: the main domain.
+        domain: Option<Arc<DomainName>>,
+    },
     /// Change a password.
     Change {
         /// The right to do so.
@@ -117,6 +125,8 @@ pub enum Request {
 /// The outcome of a request.
 #[derive(Debug)]
 pub enum Answer {
+    /// Of [`Request::Ask`].
+    Told(Told),
     /// Of [`Request::Verify`].
     Verified(Verdict),
     /// Of [`Request::Change`].
@@ -301,7 +311,11 @@ impl Service {
                     Err(refusal) => Err(Answer::Changed(ChangeOutcome::Refused(proof, refusal))),
                 }
             }
-            Request::Verify { .. } | Request::Command { .. } | Request::Order(_) | Request::GoOn(_) => Ok(request),
+            Request::Ask { .. }
+            | Request::Verify { .. }
+            | Request::Command { .. }
+            | Request::Order(_)
+            | Request::GoOn(_) => Ok(request),
         }
     }
 

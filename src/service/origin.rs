@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::model::{Authenticated, DomainName};
+use crate::proto::sasl::Question;
 
 use super::admission::{Class, Origin};
 use super::{Request, Ticket};
@@ -35,7 +36,8 @@ impl Origins {
     /// one account count as two.
     pub(super) fn of(&self, request: &Request, ticket: &Ticket) -> (Class, Origin) {
         let (class, account, domain) = match request {
-            Request::Verify { login, domain, .. } => {
+            Request::Verify { login, domain, .. }
+            | Request::Ask { question: Question::Scram { login, .. }, domain } => {
                 let name = login.as_bytes().to_ascii_lowercase();
                 let home = domain.as_deref().unwrap_or(&self.main_domain);
                 let (local, domain) = split(&name).unwrap_or((&name, home.as_str().as_bytes()));

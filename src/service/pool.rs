@@ -11,9 +11,10 @@ use rustix::thread::gettid;
 use crate::auth::Hasher;
 use crate::auth::policy::is_complex_enough;
 use crate::cpu;
-use crate::directory::Account;
+use crate::directory::{Account, Directory};
 use crate::model::{Authenticated, Clock, DomainName, Evidence, LoginName, NewPasswordRefusal, Secret};
-use crate::proto::{ChangeOutcome, Denial, Verdict};
+use crate::proto::sasl::Question;
+use crate::proto::{ChangeOutcome, Denial, Told, Verdict};
 
 use super::accounts::{Accounts, Unreadable};
 use super::commands::{Order, Routes};
@@ -78,6 +79,7 @@ impl Worker {
     fn work(&mut self, job: Job) {
         let Job { request, ticket } = job;
         let answer = match request {
+            Request::Ask { question, domain } => Answer::Told(self.find_out(&question, domain.as_deref())),
             Request::Verify { login, domain, evidence } => {
                 Answer::Verified(self.verify(&login, domain.as_deref(), evidence))
             }
@@ -102,11 +104,22 @@ impl Worker {
         }
     }
 
+    /// Tells the same of a name that is no account's as of one that is.
+    fn find_out(&self, question: &Question, domain: Option<&DomainName>) -> Told {
+        let Question::Scram { login, hash } = question;
+        let router = self.routes.reader.control.router();
+        let found = self.accounts.identify(&router, login, domain);
+        let key = self.accounts.read_with(Directory::decoy_key);
+        let (Ok((account, name)), Ok(key)) = (found, key) else { return Told::Fault };
+        let credentials = account.as_ref().map(|account| &account.credentials);
+        Told::Scram(Box::new(key.offer(name.as_bytes(), *hash, credentials)))
+    }
+
     /// Takes the same time whether or not the account exists and may log in.
     fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, evidence: Evidence) -> Verdict {
         let router = self.routes.reader.control.router();
         let Ok(account) = self.accounts.route(&router, login, domain) else { return Verdict::Fault };
-        self.counters.add(Count::Hashes, 1);
+        self.counters.add(Count::Hashes, u64::from(evidence.is_hashed()));
         let Some(account) = account else {
             let proof = self.hasher.check(None, &evidence);
             assert!(proof.is_none(), "a proof for no account");
@@ -118,8 +131,10 @@ impl Worker {
             _ if !account.may_log_in() => Verdict::Denied(Denial::Disabled(account.name)),
             Some(proof) => {
                 let proof = proof.of_operator(self.accounts.is_operator(&account));
-                let Evidence::Password(secret) = evidence;
-                if proof.application().is_none() && self.hasher.may_upgrade(&account.credentials, &secret) {
+                if let Evidence::Password(secret) = evidence
+                    && proof.application().is_none()
+                    && self.hasher.may_upgrade(&account.credentials, &secret)
+                {
                     let Account { name: account, password_revision, .. } = account;
                     self.queue.offer_upgrade(Upgrade { account, password_revision, secret, since: self.clock.now() });
                 }
@@ -140,6 +155,9 @@ impl Worker {
         };
         if !account.may_log_in() || !account.may_change_password() {
             return Some(ChangeOutcome::Refused(proof, NewPasswordRefusal::NotAllowed));
+        }
+        if proof.fingerprint().is_none() && account.credentials.is_proven_by(&secret) {
+            return Some(ChangeOutcome::Refused(proof, NewPasswordRefusal::SameAsOld));
         }
         if !is_complex_enough(account.password_complexity(), &secret) {
             return Some(ChangeOutcome::Refused(proof, NewPasswordRefusal::TooSimple));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::{Clock, Tick};
-use crate::proto::{ChangeOutcome, Verdict};
+use crate::proto::{ChangeOutcome, Told, Verdict};
 
 use super::admission::{Admission, Admitted, Bounds, Pass, Patient, Reason, TurnedAway};
 use super::commands::Order;
@@ -30,6 +30,7 @@ impl Job {
     /// The answer to a job that is not carried out.
     pub(super) fn busy(self, retry_after_s: u32) -> Answer {
         match self.request {
+            Request::Ask { .. } => Answer::Told(Told::Busy { retry_after_s }),
             Request::Verify { .. } => Answer::Verified(Verdict::Busy { retry_after_s }),
             Request::Change { proof, .. } => Answer::Changed(ChangeOutcome::Busy { proof, retry_after_s }),
             Request::Command { proof, .. } => Order::answer_busy(proof),

@@ -7,8 +7,11 @@ use tracing::{Event, Metadata, Subscriber, span};
 
 use super::world::{COST, IMPORTED, SETTINGS, World, postmaster, secret, verification, wait_until};
 use super::{Answer, Count, Request, Service, ServiceSettings, lock};
-use crate::model::{Argon2idCost, Authenticated, NewPasswordRefusal};
-use crate::proto::{ChangeOutcome, CommandOutcome, Denial, Verdict};
+use crate::auth::prove;
+use crate::auth::{Credentials, ScramVerifier};
+use crate::model::{Argon2idCost, Authenticated, Evidence, LoginName, NewPasswordRefusal, ScramHash, ScramOffer};
+use crate::proto::sasl::Question;
+use crate::proto::{ChangeOutcome, CommandOutcome, Denial, Told, Verdict};
 use crate::store::CommitFault;
 
 fn change(proof: Box<Authenticated>, password: &str) -> Request {
@@ -19,7 +22,11 @@ fn change(proof: Box<Authenticated>, password: &str) -> Request {
 fn changed(world: &World, service: &Service, proof: Box<Authenticated>, password: &str) -> ChangeOutcome {
     match world.ask(service, change(proof, password)) {
         Answer::Changed(outcome) => outcome,
-        answer @ (Answer::Verified(_) | Answer::Executed(_) | Answer::Handshaken(_) | Answer::Part { .. }) => {
+        answer @ (Answer::Told(_)
+        | Answer::Verified(_)
+        | Answer::Executed(_)
+        | Answer::Handshaken(_)
+        | Answer::Part { .. }) => {
             panic!("{answer:?} to a change")
         }
     }
@@ -28,10 +35,15 @@ fn changed(world: &World, service: &Service, proof: Box<Authenticated>, password
 /// The outcome without what it carries.
 fn kind(answer: &Answer) -> &'static str {
     match answer {
+        Answer::Told(Told::Scram(_)) => "told",
         Answer::Verified(Verdict::Accepted(_)) => "accepted",
         Answer::Verified(Verdict::Denied(_)) => "denied",
-        Answer::Verified(Verdict::Busy { .. }) | Answer::Changed(ChangeOutcome::Busy { .. }) => "busy",
-        Answer::Verified(Verdict::Fault) | Answer::Changed(ChangeOutcome::Fault(_)) => "fault",
+        Answer::Told(Told::Busy { .. })
+        | Answer::Verified(Verdict::Busy { .. })
+        | Answer::Changed(ChangeOutcome::Busy { .. }) => "busy",
+        Answer::Told(Told::Fault) | Answer::Verified(Verdict::Fault) | Answer::Changed(ChangeOutcome::Fault(_)) => {
+            "fault"
+        }
         Answer::Changed(ChangeOutcome::Changed(_)) => "changed",
         Answer::Changed(ChangeOutcome::Refused(..)) => "refused",
         Answer::Changed(ChangeOutcome::Conflict) => "conflict",
@@ -42,6 +54,67 @@ fn kind(answer: &Answer) -> &'static str {
         Answer::Executed(CommandOutcome::Expired) => "expired",
         Answer::Handshaken(_) => "handshaken",
     }
+}
+
+fn asked(world: &World, service: &Service, login: &str, hash: ScramHash) -> ScramOffer {
+    let login = LoginName::new(login.as_bytes()).unwrap();
+    let answer = world.ask(service, Request::Ask { question: Question::Scram { login, hash }, domain: None });
+    let Answer::Told(Told::Scram(offer)) = answer else { panic!("{answer:?} to a question") };
+    *offer
+}
+
+#[test]
+fn whoever_asks_how_to_prove_a_password_does_not_learn_whose_accounts_there_are() {
+    let world = World::new();
+    let hash = ScramHash::Sha256;
+    let verifier = ScramVerifier::derive(hash, &secret("old secret")).unwrap();
+    let credentials = Credentials { scram: vec![verifier.clone()], ..world.account().credentials };
+    world.commit(&world.directory.set_password(&postmaster(), credentials).unwrap());
+    let service = world.start(SETTINGS);
+    for spelling in ["postmaster", "Postmaster@Example.com", "postmaster%example.com"] {
+        assert_eq!(asked(&world, &service, spelling, hash).salt, verifier.salt, "{spelling}");
+    }
+    // Without a verifier, without an account, and in no domain of ours.
+    for (spellings, hash) in [
+        (["postmaster", "POSTMASTER@example.com"], ScramHash::Sha1),
+        (["nobody", "Nobody%example.com"], hash),
+        (["nobody@example.net", "NOBODY@EXAMPLE.NET"], hash),
+        (["a@b@c d", "A@B@C d"], hash),
+    ] {
+        let [one, other] = spellings.map(|spelling| asked(&world, &service, spelling, hash));
+        assert_eq!((one.salt, one.iterations), (other.salt, verifier.iterations), "{spellings:?}");
+        assert!(one.nonce != other.nonce && one.salt != verifier.salt);
+    }
+    assert_eq!(service.snapshot().of(Count::Hashes), 0, "none of this costs a hash");
+    service.stop();
+}
+
+#[test]
+fn a_login_by_a_proof_changes_the_password_to_another_one() {
+    let world = World::new();
+    let hash = ScramHash::Sha1;
+    let verifier = ScramVerifier::derive(hash, &secret("old secret")).unwrap();
+    let credentials = Credentials { scram: vec![verifier.clone()], ..world.account().credentials };
+    world.commit(&world.directory.set_password(&postmaster(), credentials).unwrap());
+    let service = world.start(SETTINGS);
+    let login = |name: &str, password: &str| {
+        let evidence = Evidence::Scram(Box::new(prove(password, &verifier, b"message")));
+        let login = LoginName::new(name.as_bytes()).unwrap();
+        let answer = world.ask(&service, Request::Verify { login, domain: None, evidence });
+        let Answer::Verified(verdict) = answer else { panic!("{answer:?} to a login") };
+        verdict
+    };
+    for (name, denial) in [("postmaster", Denial::WrongPassword(postmaster())), ("nobody", Denial::UnknownAccount)] {
+        let Verdict::Denied(denied) = login(name, "wrong secret") else { panic!("{name} is let in") };
+        assert_eq!(denied, denial);
+    }
+    let Verdict::Accepted(proof) = login("postmaster", "old secret") else { panic!("a right proof is refused") };
+    assert_eq!(service.snapshot().of(Count::Hashes), 0, "none of this costs a hash");
+    let outcome = changed(&world, &service, proof, "old secret");
+    let ChangeOutcome::Refused(proof, NewPasswordRefusal::SameAsOld) = outcome else { panic!("{outcome:?}") };
+    let ChangeOutcome::Changed(_) = changed(&world, &service, proof, "new secret") else { panic!("no change") };
+    let Verdict::Denied(_) = login("postmaster", "old secret") else { panic!("the old password is let in") };
+    service.stop();
 }
 
 #[test]

@@ -211,7 +211,11 @@ impl World {
     pub(super) fn verify(&self, service: &Service, login: &str, password: &str) -> Verdict {
         match self.ask(service, verification(login, password)) {
             Answer::Verified(verdict) => verdict,
-            answer @ (Answer::Changed(_) | Answer::Executed(_) | Answer::Handshaken(_) | Answer::Part { .. }) => {
+            answer @ (Answer::Told(_)
+            | Answer::Changed(_)
+            | Answer::Executed(_)
+            | Answer::Handshaken(_)
+            | Answer::Part { .. }) => {
                 panic!("{answer:?} to a login")
             }
         }

@@ -10,9 +10,10 @@ use crate::cli;
 use crate::control::Login;
 use crate::model::limits::{COMMAND_LINE_BYTES_MAX, LINE_BYTES_MAX};
 use crate::model::{AccountName, Dialect, Tick};
+use crate::proto::sasl::Question;
 use crate::proto::{
-    Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, Reply, Session, Verdict, Wire,
-    redacted, sasl,
+    Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, Reply, Session, Told, Verdict,
+    Wire, redacted, sasl,
 };
 use crate::ring::Key;
 use crate::service::{Answer, Order, Request, Ticket};
@@ -190,8 +191,12 @@ impl Dialogue {
     /// The answer came after the client was gone: only the log hears of it.
     pub(super) fn answer_nobody(&mut self, key: Key, answer: Answer, desk: &Desk) {
         let Self { number: session, peer, .. } = *self;
-        let is_dropped =
-            matches!(answer, Answer::Verified(Verdict::Busy { .. }) | Answer::Changed(ChangeOutcome::Busy { .. }));
+        let is_dropped = matches!(
+            answer,
+            Answer::Told(Told::Busy { .. })
+                | Answer::Verified(Verdict::Busy { .. })
+                | Answer::Changed(ChangeOutcome::Busy { .. })
+        );
         if is_dropped {
             self.owed = None;
             let subject = self.subject.take().unwrap_or_default();
@@ -222,6 +227,12 @@ impl Dialogue {
                 self.print(&reply, desk);
                 None
             }
+            Effect::Ask(question) => {
+                let Question::Scram { login, .. } = &question;
+                self.subject = Some(login.to_string().into());
+                let domain = desk.listeners[self.listener].domain.clone();
+                self.ask(key, Request::Ask { question, domain }, desk)
+            }
             Effect::Verify { login, evidence } => {
                 self.subject = Some(login.to_string().into());
                 let domain = desk.listeners[self.listener].domain.clone();
@@ -244,7 +255,7 @@ impl Dialogue {
                 None
             }
             Effect::Challenge(challenge) => {
-                sasl::print_challenge(challenge, &mut desk.replies);
+                sasl::print_challenge(&challenge, &mut desk.replies);
                 event!(target: "PWD", ALL_INFO, session = self.number, peer = %self.peer, "s-out: 300 (a challenge)");
                 None
             }
@@ -283,6 +294,10 @@ impl Dialogue {
                 (self.rest, self.subject) = (Some(rest), Some(subject));
                 Event::Executed(CommandOutcome::Part(piece))
             }
+            Answer::Told(told) => {
+                self.log_question(&subject, &told);
+                Event::Told(told)
+            }
             Answer::Verified(verdict) => {
                 self.log_login(&subject, &verdict);
                 match &verdict {
@@ -303,6 +318,20 @@ impl Dialogue {
                 Event::Executed(outcome)
             }
             Answer::Handshaken(_) => unreachable!("the connection takes it"),
+        }
+    }
+
+    /// One Major line per login that ends before it could be checked.
+    fn log_question(&self, login: &str, told: &Told) {
+        let Self { number: session, peer, .. } = self;
+        match told {
+            Told::Scram(_) => {}
+            Told::Busy { .. } => {
+                event!(target: "PWD", MAJOR, session, %peer, "login of '{login}' put off: the server is busy");
+            }
+            Told::Fault => {
+                event!(target: "PWD", MAJOR, session, %peer, "login of '{login}' failed: the store cannot be read");
+            }
         }
     }
 

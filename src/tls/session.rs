@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::model::TlsPeer;
+
 /// One connection's TLS, seen from the server.
 pub struct Session {
     connection: ServerConnection,
@@ -74,6 +76,18 @@ impl Session {
     #[must_use]
     pub fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
+    }
+
+    /// What a session that has its handshake behind it knows of the connection.
+    #[must_use]
+    pub fn peer(&self) -> TlsPeer {
+        // Where the extended master secret was not agreed on, nothing exported is unique (RFC 9266,
+        // section 4), and rustls does not tell: so logins are bound under TLS 1.3 alone.
+        let is_unique = self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let export = |connection: &ServerConnection| {
+            connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok()
+        };
+        TlsPeer { binding: is_unique.then(|| export(&self.connection)).flatten() }
     }
 
     /// Whether the client has said its last word (close_notify).

@@ -33,6 +33,8 @@ const REPLIES: &[Reply] = &[
     Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBase64)),
     Reply::BadCommand(CommandFault::BadResponse(SaslFault::Malformed)),
     Reply::BadCommand(CommandFault::BadResponse(SaslFault::OtherIdentity)),
+    Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBound)),
+    Reply::BadCommand(CommandFault::BadResponse(SaslFault::Downgraded)),
     Reply::BadCommand(CommandFault::BadResponse(SaslFault::Cancelled)),
     Reply::BadCommand(CommandFault::NewPasswordMissing),
     Reply::BadCommand(CommandFault::NewPasswordTooLong),
@@ -77,6 +79,7 @@ fn is_listed(reply: Reply) -> bool {
         Reply::BadCommand(Fault::MechanismMissing | Fault::MechanismUnknown) => {}
         Reply::BadCommand(Fault::BadResponse(SaslFault::NotBase64 | SaslFault::Malformed)) => {}
         Reply::BadCommand(Fault::BadResponse(SaslFault::OtherIdentity | SaslFault::Cancelled)) => {}
+        Reply::BadCommand(Fault::BadResponse(SaslFault::NotBound | SaslFault::Downgraded)) => {}
         Reply::BadCommand(Fault::NewPasswordMissing | Fault::NewPasswordTooLong | Fault::NewPasswordControl) => {}
         Reply::TlsNeeded | Reply::TlsReady | Reply::TlsStarted | Reply::TlsNotOffered | Reply::NotBehindStls => {}
         Reply::LoginFirst | Reply::UserFirst | Reply::AlreadyLoggedIn | Reply::ApopNotEnabled => {}

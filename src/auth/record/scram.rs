@@ -1,32 +1,10 @@
 use std::fmt;
 
 use super::{RecordFault, take};
+use crate::model::ScramHash;
 
 const SHA_1: u8 = 1;
 const SHA_256: u8 = 2;
-
-/// The hash function that a mechanism of the SCRAM family (RFC 5802) is named after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ScramHash {
-    /// SCRAM-SHA-1 (RFC 5802).
-    Sha1,
-    /// SCRAM-SHA-256 (RFC 7677).
-    Sha256,
-}
-
-impl ScramHash {
-    /// All there are, in the order in which a record holds them.
-    pub const ALL: [Self; 2] = [Self::Sha1, Self::Sha256];
-
-    /// The registered name of the mechanism.
-    #[must_use]
-    pub fn mechanism(self) -> &'static str {
-        match self {
-            Self::Sha1 => "SCRAM-SHA-1",
-            Self::Sha256 => "SCRAM-SHA-256",
-        }
-    }
-}
 
 /// What is kept of a password for SCRAM (RFC 5802, section 3). It is not the password, but
 /// guessing is much cheaper with it than with an Argon2id hash. Its `Debug` shows the mechanism and the

@@ -20,7 +20,7 @@ impl Login {
         match self {
             Self::Name => {
                 let login = LoginName::new(response).ok_or(SaslFault::Malformed)?;
-                Ok(Next::Challenge(PASSWORD_PROMPT, Exchange(State::Login(Self::Password(login)))))
+                Ok(Next::Challenge(PASSWORD_PROMPT.into(), Exchange(State::Login(Self::Password(login)))))
             }
             Self::Password(login) => Claim::new(login.as_bytes(), response).map(Next::Check),
         }

@@ -7,19 +7,24 @@
 //! ```
 //!
 //! Challenges and responses are base64 (RFC 4648); an empty one is `=`, because a reply needs a
-//! text. Each mechanism is a file. An [`Exchange`] says what to send next, or what the client
-//! claims; whether a claim is true is checked elsewhere. No exchange knows whether an account
-//! exists.
+//! text. What the server has to say in the end is a challenge, too, with an empty response, so that
+//! a login is always said to have succeeded in the same words.
+//!
+//! Each mechanism is a file. An [`Exchange`] says what to send next, or what it must know for
+//! that, or what the client claims; whether a claim is true is checked elsewhere. No exchange knows
+//! whether an account exists.
 
 mod login;
 mod plain;
+mod scram;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use zeroize::Zeroizing;
 
 use self::login::Login;
-use crate::model::{Evidence, LoginName, Secret};
+use crate::model::{Evidence, LoginName, ScramHash, ScramOffer, Secret, TlsPeer};
 use crate::notation::base64;
 
 /// A way to log in.
@@ -29,9 +34,24 @@ pub enum Mechanism {
     Plain,
     /// draft-murchison-sasl-login-00.
     Login,
+    /// RFC 5802, RFC 7677.
+    Scram {
+        /// The hash it is named after.
+        hash: ScramHash,
+        /// Whether it is bound to the TLS connection: its name ends in -PLUS.
+        is_plus: bool,
+    },
 }
 
-const MECHANISMS: [(Mechanism, &str); 2] = [(Mechanism::Plain, "PLAIN"), (Mechanism::Login, "LOGIN")];
+/// The one that a client should take first comes first.
+const MECHANISMS: [(Mechanism, &str); 6] = [
+    (Mechanism::Scram { hash: ScramHash::Sha256, is_plus: true }, "SCRAM-SHA-256-PLUS"),
+    (Mechanism::Scram { hash: ScramHash::Sha1, is_plus: true }, "SCRAM-SHA-1-PLUS"),
+    (Mechanism::Scram { hash: ScramHash::Sha256, is_plus: false }, "SCRAM-SHA-256"),
+    (Mechanism::Scram { hash: ScramHash::Sha1, is_plus: false }, "SCRAM-SHA-1"),
+    (Mechanism::Plain, "PLAIN"),
+    (Mechanism::Login, "LOGIN"),
+];
 
 impl Mechanism {
     /// The mechanism of that registered name, in any letter case.
@@ -39,6 +59,15 @@ impl Mechanism {
     pub fn parse(name: &[u8]) -> Option<Self> {
         let known = MECHANISMS.iter().find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name));
         known.map(|(mechanism, _)| *mechanism)
+    }
+
+    /// Whether a password is sent, so that others must not be able to read it.
+    #[must_use]
+    pub fn tells_password(self) -> bool {
+        match self {
+            Self::Plain | Self::Login => true,
+            Self::Scram { .. } => false,
+        }
     }
 }
 
@@ -76,6 +105,11 @@ pub enum SaslFault {
     Malformed,
     /// The client wants to log in as one account with the password of another.
     OtherIdentity,
+    /// The client binds its login to another connection than this one, or in another way.
+    NotBound,
+    /// The client could bind its login, and believes that the server cannot: somebody may have
+    /// kept it from seeing that.
+    Downgraded,
     /// The client gave up.
     Cancelled,
 }
@@ -105,9 +139,37 @@ impl Claim {
 #[derive(Debug)]
 pub enum Next {
     /// Send this, and go on with the client's response.
-    Challenge(&'static [u8], Exchange),
+    Challenge(Cow<'static, [u8]>, Exchange),
+    /// Find this out, and go on with what came of it.
+    Ask(Question, Asking),
     /// Check this. The exchange is over.
     Check(Claim),
+}
+
+/// What an exchange must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// What an account's owner needs to prove his password by SCRAM. There is an answer for every
+    /// name, or one could see which accounts exist.
+    Scram {
+        /// Whose account.
+        login: LoginName,
+        /// Of which mechanism.
+        hash: ScramHash,
+    },
+}
+
+/// An exchange that waits for what it must know.
+#[derive(Debug)]
+pub struct Asking(Box<scram::First>);
+
+impl Asking {
+    /// Goes on with what was found out.
+    #[must_use]
+    pub fn learn(self, offer: &ScramOffer) -> Next {
+        let (challenge, challenged) = self.0.challenge(offer);
+        Next::Challenge(challenge.into(), Exchange(State::ScramLast(Box::new(challenged))))
+    }
 }
 
 /// An exchange that waits for a response.
@@ -118,21 +180,28 @@ pub struct Exchange(State);
 enum State {
     Plain,
     Login(Login),
+    ScramFirst(Box<scram::Opening>),
+    ScramLast(Box<scram::Challenged>),
 }
 
 impl Exchange {
-    /// Begins an exchange, with the response that came with AUTH if one did.
+    /// Begins an exchange, with the response that came with AUTH if one did. `peer` is what TLS
+    /// knows of the connection.
     ///
     /// # Errors
     /// [`SaslFault`] ends the exchange.
-    pub fn begin(mechanism: Mechanism, initial: Option<Response>) -> Result<Next, SaslFault> {
+    pub fn begin(mechanism: Mechanism, initial: Option<Response>, peer: Option<&TlsPeer>) -> Result<Next, SaslFault> {
         let (challenge, state): (&'static [u8], _) = match mechanism {
             Mechanism::Plain => (b"", State::Plain),
             Mechanism::Login => (login::NAME_PROMPT, State::Login(Login::Name)),
+            Mechanism::Scram { hash, is_plus } => {
+                let binding = peer.and_then(|peer| peer.binding);
+                (b"", State::ScramFirst(Box::new(scram::Opening { hash, is_plus, binding })))
+            }
         };
         match initial {
             Some(response) => Self(state).respond(response),
-            None => Ok(Next::Challenge(challenge, Self(state))),
+            None => Ok(Next::Challenge(challenge.into(), Self(state))),
         }
     }
 
@@ -151,7 +220,33 @@ impl Exchange {
         match self.0 {
             State::Plain => plain::parse(&bytes).map(Next::Check),
             State::Login(login) => login.respond(&bytes),
+            State::ScramFirst(opening) => {
+                let first = opening.parse(&bytes)?;
+                let question = Question::Scram { login: first.login.clone(), hash: first.hash };
+                Ok(Next::Ask(question, Asking(Box::new(first))))
+            }
+            State::ScramLast(challenged) => challenged.respond(&bytes).map(Next::Check),
         }
+    }
+}
+
+/// What SCRAM has the server say when the client's proof was right.
+#[must_use]
+pub fn server_final(signature: &[u8]) -> Vec<u8> {
+    let mut text = String::from("v=");
+    base64::encode(signature, &mut text);
+    text.into_bytes()
+}
+
+/// Reads the response to that: there is nothing to say to it.
+///
+/// # Errors
+/// [`SaslFault`]: the client has not taken it.
+pub fn confirm(line: &[u8]) -> Result<(), SaslFault> {
+    match line {
+        b"*" => Err(SaslFault::Cancelled),
+        _ if Response::parse(line)?.0.is_empty() => Ok(()),
+        _ => Err(SaslFault::Malformed),
     }
 }
 
@@ -179,7 +274,7 @@ mod tests {
 
     /// Begins an exchange without an initial response and answers each challenge; what comes in the end.
     fn play(mechanism: Mechanism, responses: &[&[u8]]) -> String {
-        let mut next = Exchange::begin(mechanism, None);
+        let mut next = Exchange::begin(mechanism, None, None);
         for bytes in responses {
             next = match next {
                 Ok(Next::Challenge(_, exchange)) => exchange.step(&response(bytes)),
@@ -195,6 +290,8 @@ mod tests {
             Ok(Next::Check(Claim { login, evidence: Evidence::Password(secret) })) => {
                 format!("{login} {}", secret.expose().escape_ascii())
             }
+            Ok(Next::Check(Claim { login, evidence: Evidence::Scram(proof) })) => format!("{login} {proof:?}"),
+            Ok(Next::Ask(question, _)) => format!("{question:?}"),
             Err(fault) => format!("{fault:?}"),
         }
     }
@@ -228,7 +325,8 @@ mod tests {
     #[test]
     fn a_response_may_come_with_the_command() {
         let begin = |mechanism, bytes: &[u8]| {
-            show(Exchange::begin(mechanism, Some(Response::parse(&response(bytes)).unwrap())))
+            let response = Response::parse(&response(bytes)).unwrap();
+            show(Exchange::begin(mechanism, Some(response), None))
         };
         assert_eq!(begin(Mechanism::Plain, b"\0tim\0secret"), "tim secret");
         assert_eq!(begin(Mechanism::Login, b"tim"), "? Password:");
@@ -238,7 +336,9 @@ mod tests {
     #[test]
     fn an_exchange_ends_when_the_client_gives_up_or_sends_no_base64() {
         for (line, fault) in [("*", "Cancelled"), ("**", "NotBase64"), ("", "Malformed"), ("USER tim", "NotBase64")] {
-            let Ok(Next::Challenge(_, exchange)) = Exchange::begin(Mechanism::Plain, None) else { unreachable!() };
+            let Ok(Next::Challenge(_, exchange)) = Exchange::begin(Mechanism::Plain, None, None) else {
+                unreachable!()
+            };
             assert_eq!(show(exchange.step(line.as_bytes())), fault, "{line}");
         }
     }
@@ -262,7 +362,7 @@ mod tests {
         #[test]
         fn no_line_upsets_an_exchange_or_is_shown(lines in prop::collection::vec("[A-Za-z0-9+/]{8,24}", 1..4), is_login: bool) {
             let mechanism = if is_login { Mechanism::Login } else { Mechanism::Plain };
-            let mut next = Exchange::begin(mechanism, None);
+            let mut next = Exchange::begin(mechanism, None, None);
             for line in lines {
                 let Ok(Next::Challenge(_, exchange)) = next else { break };
                 next = exchange.step(line.as_bytes());

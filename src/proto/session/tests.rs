@@ -2,12 +2,17 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{AccountName, NewPasswordRefusal};
+use crate::model::{AccountName, NewPasswordRefusal, ScramOffer};
 use crate::proto::reply::tests::rules;
 use crate::proto::{Denial, Timeout};
 
 fn proof() -> Box<Authenticated> {
-    Box::new(Authenticated::attest(AccountName::parse("alice@example.com").unwrap(), 1, [0; 16]))
+    Box::new(Authenticated::attest(AccountName::parse("alice@example.com").unwrap(), 1, None))
+}
+
+/// A proof that the server must show to be its own, too.
+fn signed() -> Box<Authenticated> {
+    Box::new(proof().signed(b"signature".to_vec().into()))
 }
 
 fn accepted() -> Event<'static> {
@@ -25,6 +30,8 @@ fn show(effect: &Effect) -> String {
         Effect::Verify { login, evidence: Evidence::Password(secret) } => {
             format!("Verify {login} {}", secret.expose().escape_ascii())
         }
+        Effect::Verify { login, evidence: Evidence::Scram(proof) } => format!("Verify {login} {proof:?}"),
+        Effect::Ask(question) => format!("{question:?}"),
         Effect::Change { proof, secret } => {
             format!("Change {} {}", proof.account(), secret.expose().escape_ascii())
         }
@@ -140,6 +147,96 @@ fn a_refused_login_is_delayed_and_may_be_repeated_in_one_dialect() {
     assert_eq!(play.fail(), "Denied");
     assert_eq!(play.fail(), "Denied; Close Lingering", "failures_max is 3");
     assert_eq!(play.session.awaits(), Awaits::Nothing);
+}
+
+/// What a question is answered with.
+fn offer() -> Told {
+    Told::Scram(Box::new(ScramOffer { nonce: [0; 18], salt: [1; 16], iterations: 4096 }))
+}
+
+/// A login by SCRAM up to and including the client's proof.
+fn prove(play: &mut Play) -> String {
+    // n,,n=tim,r=n
+    let question = "Scram { login: LoginName(tim), hash: Sha1 }";
+    assert_eq!(play.line("AUTH SCRAM-SHA-1 biwsbj10aW0scj1u"), question);
+    assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Answer, false));
+    let challenge = format!("Challenge 'r=n{},s=AQEBAQEBAQEBAQEBAQEBAQ==,i=4096'", "A".repeat(24));
+    assert_eq!(play.tell(Event::Told(offer())), challenge);
+    assert!(play.session.awaits_response());
+    // c=biws,r=nAAAAAAAAAAAAAAAAAAAAAAAA,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=
+    play.line("Yz1iaXdzLHI9bkFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSxwPUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQT0=")
+}
+
+#[test]
+fn the_server_proves_itself_before_it_says_that_the_client_has_logged_in() {
+    for (dialect, _) in DIALECTS {
+        for empty in ["", "="] {
+            let mut play = Play::new(dialect);
+            assert_eq!(prove(&mut play), "Verify tim ScramProof(SCRAM-SHA-1)");
+            assert_eq!(play.tell(Event::Verified(Verdict::Accepted(signed()))), "Challenge 'v=c2lnbmF0dXJl'");
+            assert!(play.session.awaits_response() && play.session.is_authenticated());
+            assert_eq!(play.line(empty), "LoggedIn");
+            assert_eq!(play.line("NEWPASS new"), "Change alice@example.com new");
+        }
+        for (line, fault) in [("*", "Cancelled"), ("NEWPASS new", "NotBase64"), ("NOOP", "Malformed")] {
+            let mut play = Play::new(dialect);
+            prove(&mut play);
+            play.tell(Event::Verified(Verdict::Accepted(signed())));
+            assert_eq!(play.line(line), format!("BadCommand(BadResponse({fault})); Close Lingering"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_found_out_ends_the_exchange_and_is_no_failure_of_the_client() {
+    for (dialect, then) in DIALECTS {
+        for (told, reply) in
+            [(Told::Busy { retry_after_s: 7 }, "LoginBusy { retry_after_s: 7 }"), (Told::Fault, "LoginFault")]
+        {
+            let mut play = Play::new(dialect);
+            play.line("AUTH SCRAM-SHA-1 biwsbj10aW0scj1u");
+            assert_eq!(play.tell(Event::TimedOut(Timeout::Login)), "", "an answer is awaited");
+            assert_eq!(play.tell(Event::Told(told)), format!("{reply}{then}"));
+            assert_eq!(play.session.failures, 0);
+        }
+        let mut play = Play::new(dialect);
+        prove(&mut play);
+        assert_eq!(play.tell(denied()), "Delay");
+        assert_eq!(play.tell(Event::DelayPassed), format!("Denied{then}"));
+    }
+}
+
+#[test]
+fn a_login_is_bound_to_what_the_handshake_has_agreed_on() {
+    // p=tls-exporter,,n=tim,r=n
+    let bound = "AUTH SCRAM-SHA-1-PLUS cD10bHMtZXhwb3J0ZXIsLG49dGltLHI9bg==";
+    // y,,n=tim,r=n
+    let could = "AUTH SCRAM-SHA-1 eSwsbj10aW0scj1u";
+    let with = |binding| {
+        let mut play = Play { session: Session::new(Wire::Tls), rules: rules(Dialect::Communigate) };
+        assert_eq!(play.tell(Event::Secured(Box::new(TlsPeer { binding }))), "");
+        assert_eq!(play.tell(Event::Opened), "Greeting");
+        play
+    };
+    assert!(with(Some([7; 32])).line(bound).starts_with("Scram"));
+    assert_eq!(with(Some([7; 32])).line(could), "BadCommand(BadResponse(Downgraded))");
+    for mut play in [with(None), Play::new(Dialect::Communigate)] {
+        assert_eq!(play.line(bound), "BadCommand(BadResponse(NotBound))");
+        assert!(play.line(could).starts_with("Scram"));
+    }
+}
+
+#[test]
+fn where_others_may_read_a_proof_is_taken_and_no_password() {
+    let mut play = Play::new(Dialect::Communigate);
+    play.session = Session::new(Wire::Exposed);
+    for line in ["USER alice", "AUTH PLAIN", "AUTH LOGIN dGlt"] {
+        assert_eq!(play.line(line), "TlsNeeded", "{line}");
+    }
+    prove(&mut play);
+    assert_eq!(play.tell(accepted()), "LoggedIn");
+    assert_eq!(play.line("NEWPASS new"), "TlsNeeded");
+    assert_eq!(play.line("NEWPASS new"), "TlsNeeded", "the login counts for what is no secret");
 }
 
 #[test]
@@ -473,15 +570,24 @@ fn debug_output_has_no_secret() {
 
 /// A line: now and then a sensible one.
 fn line() -> impl Strategy<Value = Vec<u8>> {
-    let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|STLS|INLINE|ECHO x|APOP a b|AUTH LOGIN|AUTH PLAIN AHRpbQBzZWNyZXQ=|dGlt|USER|PASS|NEWPASS|newpass \r|WHAT)";
+    let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|STLS|INLINE|ECHO x|APOP a b|AUTH LOGIN|AUTH PLAIN AHRpbQBzZWNyZXQ=|dGlt|AUTH SCRAM-SHA-1|AUTH SCRAM-SHA-256 biwsbj10aW0scj1u|biwsbj10aW0scj1u|Yz1iaXdzLHI9bkFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSxwPUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQT0=|=|\\*|USER|PASS|NEWPASS|newpass \r|WHAT)";
     prop_oneof![12 => sensible.prop_map(String::into_bytes), 1 => Just(b"QUIT".to_vec()), 3 => any::<Vec<u8>>()]
 }
 
+fn told(pick: u8) -> Told {
+    match pick % 4 {
+        0 => Told::Busy { retry_after_s: 1 },
+        1 => Told::Fault,
+        _ => Told::Scram(Box::new(ScramOffer { nonce: [0; 18], salt: [1; 16], iterations: 4096 })),
+    }
+}
+
 fn verdict(pick: u8) -> Verdict {
-    match pick % 5 {
+    match pick % 6 {
         0 => Verdict::Denied(Denial::UnknownAccount),
         1 => Verdict::Busy { retry_after_s: 1 },
         2 => Verdict::Fault,
+        3 => Verdict::Accepted(signed()),
         _ => Verdict::Accepted(proof()),
     }
 }
@@ -513,6 +619,7 @@ fn choose<'a>(session: &Session, pick: u8, line: &'a [u8]) -> Event<'a> {
         (_, 251) => Event::ShuttingDown,
         (Awaits::Line, 252) => Event::LineTooLong,
         (Awaits::Line, _) => Event::Line(line),
+        (Awaits::Answer, _) if matches!(session.state, State::Asking { .. }) => Event::Told(told(pick)),
         (Awaits::Answer, _) if matches!(session.state, State::Commanding) => Event::Executed(executed(pick)),
         (Awaits::Answer, _) if session.is_authenticated() => Event::Changed(outcome(pick)),
         (Awaits::Answer | Awaits::Nothing, _) => Event::Verified(verdict(pick)),
@@ -556,7 +663,9 @@ proptest! {
                     Effect::Reply(reply) => {
                         prop_assert_eq!(*reply == Reply::PasswordChanged, is_change_confirmed);
                     }
-                    Effect::Verify { .. } | Effect::Challenge(_) | Effect::Delay => prop_assert_eq!(effects.len(), 1),
+                    Effect::Ask(_) | Effect::Verify { .. } | Effect::Challenge(_) | Effect::Delay => {
+                        prop_assert_eq!(effects.len(), 1);
+                    }
                     Effect::StartTls => {
                         let fresh = format!("{:?}", Session::new(Wire::Tls));
                         prop_assert_eq!(format!("{:?}", play.session), fresh);

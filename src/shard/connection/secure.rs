@@ -135,6 +135,7 @@ impl Connection {
         {
             event!(target: "PWD", LOW_LEVEL, session = number, %peer, "{session}");
             self.phase = Phase::Open;
+            self.dialogue.step(self.key, Event::Secured(Box::new(session.peer())), desk);
             if is_to_be_greeted {
                 self.open(desk);
             }

@@ -59,8 +59,7 @@ pub fn cli(input: &[u8]) {
 pub fn imported(input: &[u8]) {
     match legacy::parse(input) {
         Ok(verifier) => {
-            let verifiers = vec![verifier.clone()];
-            let credentials = Credentials { changed_at: 1, change_id: 2, verifiers, alternatives: Vec::new() };
+            let credentials = Credentials { change_id: 2, ..Credentials::new(verifier.clone(), 1) };
             let mut record = Vec::new();
             credentials.encode(&mut record);
             assert_eq!(Credentials::decode(&record), Ok(credentials));

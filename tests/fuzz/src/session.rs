@@ -1,8 +1,8 @@
 use keyturn::model::limits::REPLY_BYTES_MAX;
-use keyturn::model::{AccountName, Authenticated, Dialect, DomainName, NewPasswordRefusal};
+use keyturn::model::{AccountName, Authenticated, Dialect, DomainName, NewPasswordRefusal, ScramOffer};
 use keyturn::proto::{
-    Awaits, ChangeOutcome, CommandOutcome, Denial, Effect, Effects, Event, Framed, Inbox, Reply, Rules, Session, Timeout, Verdict,
-    Wire, greeting,
+    Awaits, ChangeOutcome, CommandOutcome, Denial, Effect, Effects, Event, Framed, Inbox, Reply, Rules, Session, Timeout,
+    Told, Verdict, Wire, greeting,
 };
 
 use crate::choices_and_stream;
@@ -63,6 +63,8 @@ struct Play<'a> {
     is_proven: bool,
     /// Whether the answer that is awaited is that to a command.
     is_commanding: bool,
+    /// Whether the answer that is awaited is that to a question.
+    is_asking: bool,
     /// Whether TLS has begun.
     is_under_tls: bool,
 }
@@ -72,8 +74,17 @@ impl<'a> Play<'a> {
         let domain = DomainName::parse("mail.example.com").expect("a name");
         let rules = Rules { dialect, greeting: greeting(dialect, &domain, None).into(), has_stls: true, failures_max: 3 };
         let (session, effects, sent) = (Session::new(wire), Effects::new(), Vec::new());
-        let (is_proven, is_commanding, is_under_tls) = (false, false, false);
-        Self { session, rules, choices: choices.iter(), effects, sent, is_proven, is_commanding, is_under_tls }
+        Self {
+            session,
+            rules,
+            choices: choices.iter(),
+            effects,
+            sent,
+            is_proven: false,
+            is_commanding: false,
+            is_asking: false,
+            is_under_tls: false,
+        }
     }
 
     /// Delivers the stream as if all of it had been received before anybody looked.
@@ -126,10 +137,15 @@ impl<'a> Play<'a> {
         let choice = self.choose();
         let proof = || {
             let account = AccountName::parse("alice@example.com").expect("a name");
-            Box::new(Authenticated::attest(account, 1, [0; 16]))
+            Box::new(Authenticated::attest(account, 1, None))
         };
         let event = match (self.session.awaits(), choice) {
             (Awaits::Delay, _) => Event::DelayPassed,
+            (_, b'b') if self.is_asking => Event::Told(Told::Busy { retry_after_s: 1 }),
+            (_, b'f') if self.is_asking => Event::Told(Told::Fault),
+            _ if self.is_asking => {
+                Event::Told(Told::Scram(Box::new(ScramOffer { nonce: [0; 18], salt: [1; 16], iterations: 4096 })))
+            }
             (_, b'c') if self.is_commanding => Event::Executed(CommandOutcome::Expired),
             (_, b'b') if self.is_commanding => Event::Executed(CommandOutcome::Broken),
             (_, b'p') if self.is_commanding => Event::Executed(CommandOutcome::Part(b"201 (a,\r\n".to_vec())),
@@ -149,6 +165,7 @@ impl<'a> Play<'a> {
             (_, b'b') => Event::Verified(Verdict::Busy { retry_after_s: 1 }),
             (_, b'f') => Event::Verified(Verdict::Fault),
             (_, b'n') => Event::Verified(Verdict::Denied(Denial::UnknownAccount)),
+            (_, b's') => Event::Verified(Verdict::Accepted(Box::new(proof().signed(b"signature".to_vec().into())))),
             _ => Event::Verified(Verdict::Accepted(proof())),
         };
         self.step(event);
@@ -163,6 +180,7 @@ impl<'a> Play<'a> {
         self.is_proven &= !matches!(event, Event::Executed(CommandOutcome::Expired));
         if !is_interruption {
             self.is_commanding = false;
+            self.is_asking = false;
         }
         let effects_before = self.effects.len();
         self.session.step(event, &self.rules, &mut self.effects);
@@ -184,6 +202,10 @@ impl<'a> Play<'a> {
                     assert_is_a_reply(&self.sent[start..]);
                 }
                 Effect::Verify { .. } => assert!(!self.session.is_authenticated()),
+                Effect::Ask(_) => {
+                    assert!(!self.session.is_authenticated());
+                    self.is_asking = true;
+                }
                 Effect::Change { .. } => assert!(self.is_proven),
                 Effect::Command { .. } | Effect::GoOn => {
                     assert!(self.is_proven);
