@@ -46,6 +46,16 @@ impl NetworkList {
         index.checked_sub(1).is_some_and(|before| address <= self.parts[before].1)
     }
 
+    /// The entries that make this list, none of which takes anything out: each an address, a network
+    /// where it is one, or a range.
+    pub fn entries(&self) -> impl Iterator<Item = String> {
+        self.parts.iter().map(|&(first, last)| match mask_of(first, last) {
+            _ if first == last => first.to_string(),
+            Some(mask) => format!("{first}/{mask}"),
+            None => format!("{first}-{last}"),
+        })
+    }
+
     /// Cuts the line of all addresses where an entry begins or ends, and asks of each piece which
     /// entry decides it.
     fn of(entries: &[Entry]) -> Self {
@@ -119,15 +129,20 @@ pub enum BadNetwork {
     Order,
 }
 
+impl fmt::Display for BadNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Address => "this is no network address",
+            Self::Mask => "a mask has 1 to 32 bits, or 1 to 128 for IPv6",
+            Self::LowBits => "the bits behind the mask must be zero",
+            Self::Order => "the range ends before it begins",
+        })
+    }
+}
+
 impl fmt::Display for NetworkFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.what {
-            BadNetwork::Address => "this is no network address",
-            BadNetwork::Mask => "a mask has 1 to 32 bits, or 1 to 128 for IPv6",
-            BadNetwork::LowBits => "the bits behind the mask must be zero",
-            BadNetwork::Order => "the range ends before it begins",
-        };
-        write!(f, "{what}, in line {}", self.line)
+        write!(f, "{}, in line {}", self.what, self.line)
     }
 }
 
@@ -184,6 +199,19 @@ fn last_of(first: IpAddr, mask: &str) -> Result<IpAddr, BadNetwork> {
         }
     };
     if network { Ok(last) } else { Err(BadNetwork::LowBits) }
+}
+
+/// The mask of the network that has exactly the addresses from `first` to `last`, if one has.
+fn mask_of(first: IpAddr, last: IpAddr) -> Option<u32> {
+    let (first, last, bits) = match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => (first.to_bits().into(), last.to_bits().into(), 32),
+        (IpAddr::V6(first), IpAddr::V6(last)) => (first.to_bits(), last.to_bits(), 128),
+        _ => return None,
+    };
+    let low: u128 = first ^ last;
+    let is_network = low & first == 0 && low & low.wrapping_add(1) == 0;
+    let mask = bits - (u128::BITS - low.leading_zeros());
+    (is_network && mask > 0).then_some(mask)
 }
 
 /// A place between two neighbouring addresses.
@@ -303,6 +331,15 @@ mod tests {
         assert_eq!(fault.to_string(), "this is no network address, in line 3");
     }
 
+    #[test]
+    fn entries_are_as_short_as_can_be() {
+        let entries = |text: &str| list(text).entries().collect::<Vec<_>>().join(" ");
+        assert_eq!(entries("10.0.0.1\n10.1.0.0/16\n192.0.2.0-192.0.2.2"), "10.0.0.1 10.1.0.0/16 192.0.2.0-192.0.2.2");
+        assert_eq!(entries("192.0.2.0/24\n!192.0.2.128/25\n2001:db8::/32"), "192.0.2.0/25 2001:db8::/32");
+        assert_eq!(entries("0.0.0.0-255.255.255.255\n::/1"), "0.0.0.0-255.255.255.255 ::/1");
+        assert_eq!(entries("10.0.0.1-10.0.0.2\n10.0.0.5-10.0.0.6"), "10.0.0.1-10.0.0.2 10.0.0.5-10.0.0.6");
+    }
+
     /// One of few addresses near each other, at either end of its family, so that entries overlap
     /// and touch.
     fn any_address() -> impl Strategy<Value = IpAddr> {
@@ -336,6 +373,8 @@ mod tests {
                 let is_in = deciding.is_some_and(|entry| !entry.is_excluded);
                 prop_assert_eq!(list.contains(address), is_in, "{}", address);
             }
+            let entries: Vec<_> = list.entries().collect();
+            prop_assert_eq!(entries.join("\n").parse(), Ok(list));
         }
 
         #[test]
