@@ -8,6 +8,10 @@ pub const LINE_BYTES_MAX: usize = 4096;
 /// settings can be long.
 pub const COMMAND_LINE_BYTES_MAX: usize = 65_536;
 
+/// Bytes of the header by which a proxy says for whom it connects, extensions included: a client's
+/// certificate may be among them.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4096;
+
 /// Bytes of a login name as a client sends it.
 pub const LOGIN_NAME_BYTES_MAX: usize = 320;
 

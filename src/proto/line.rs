@@ -131,6 +131,12 @@ impl Inbox {
         !self.is_empty() && self.held_line_end().is_none()
     }
 
+    /// What is held and not yet handed out.
+    #[must_use]
+    pub fn kept(&self) -> &[u8] {
+        &self.held[self.taken..]
+    }
+
     /// Bytes held and not yet handed out.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {

@@ -2,7 +2,8 @@
 //!
 //! An [`Inbox`] cuts received bytes into lines, in place where it can. A [`Session`] is fed
 //! [`Event`]s, lines among them, and answers with [`Effect`]s, which are to be carried out in
-//! order. A [`Reply`] prints itself. Nothing here knows a socket, a clock, a store, a hash, a
+//! order. A [`Reply`] prints itself. [`parse_proxy_header`] reads what may come before all that.
+//! Nothing here knows a socket, a clock, a store, a hash, a
 //! thread or a log; whoever drives a session has all of these and asks [`redacted`] how a line
 //! may be logged.
 //!
@@ -60,6 +61,7 @@ mod command_line;
 mod effect;
 mod event;
 mod line;
+mod proxy;
 mod reply;
 pub mod sasl;
 mod session;
@@ -69,5 +71,6 @@ pub use command_line::CommandLine;
 pub use effect::{Closing, Effect, Effects};
 pub use event::{ChangeOutcome, CommandOutcome, Denial, Event, Timeout, Told, Verdict};
 pub use line::{Framed, Inbox};
+pub use proxy::{ProxyFault, ProxyHeader, parse as parse_proxy_header};
 pub use reply::{Reply, greeting};
 pub use session::{Awaits, Rules, Session, Wire};

@@ -6,6 +6,7 @@
 mod argon2id;
 mod line;
 mod notation;
+mod proxy;
 mod records;
 mod session;
 
@@ -16,6 +17,7 @@ use keyturn::proto::{Command, redacted};
 pub use argon2id::argon2id;
 pub use line::line;
 pub use notation::notation;
+pub use proxy::proxy;
 pub use records::records;
 pub use session::{session, stls};
 
