@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::ConfigError;
+use crate::model::{NetworkFault, NetworkList};
 
 /// What is wrong so far, and which keys there are.
 pub(super) struct Problems<'i> {
@@ -174,6 +175,30 @@ impl<'p, 't, 'i> Fields<'p, 't, 'i> {
             self.note(&self.at.clone(), key, "is missing");
         }
         self.text(key, check)
+    }
+
+    /// A list of networks, each a text; empty when the key is absent or wrong.
+    pub(super) fn networks(&mut self, key: &'static str) -> NetworkList {
+        let Some(value) = self.ask(key) else { return NetworkList::default() };
+        let DeValue::Array(array) = value.get_ref() else {
+            let why =
+                format!("must be a list such as [\"192.0.2.0/24\", \"2001:db8::1\"], not {}", kind(value.get_ref()));
+            self.note(&value.span(), key, why);
+            return NetworkList::default();
+        };
+        let mut entries = Vec::new();
+        for element in array.iter() {
+            let DeValue::String(text) = element.get_ref() else {
+                let why = format!("must hold texts in quotes, not {}", kind(element.get_ref()));
+                self.note(&element.span(), key, why);
+                continue;
+            };
+            match text.parse::<NetworkList>() {
+                Ok(_) => entries.push(text.as_ref()),
+                Err(NetworkFault { what, .. }) => self.note(&element.span(), key, what),
+            }
+        }
+        entries.join("\n").parse().unwrap_or_default()
     }
 
     /// The table under `key`, empty when there is none.

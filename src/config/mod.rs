@@ -13,7 +13,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{Argon2idCost, Dialect, DomainName};
+use crate::model::{Argon2idCost, Dialect, DomainName, NetworkList};
 
 mod difference;
 mod fields;
@@ -111,6 +111,11 @@ pub struct Listener {
     /// Key `client_ca`: a file of certificates in PEM; clients that speak TLS are asked for a
     /// certificate from one of those, and need not have one. Default `None`: they are not asked.
     pub client_ca: Option<PathBuf>,
+    /// Key `proxy`: networks of proxies, in the notation of [`NetworkList`]. Who connects from there
+    /// must say within 3 seconds for whom, by a header of the PROXY protocol, version 1 or 2; who
+    /// connects from elsewhere speaks for itself, and to it such a header is a bad line. Default:
+    /// none.
+    pub proxy: NetworkList,
 }
 
 /// What a running server takes over on SIGHUP.
@@ -210,6 +215,7 @@ impl Listener {
             tls: false,
             cleartext: Cleartext::default(),
             client_ca: None,
+            proxy: NetworkList::default(),
         }
     }
 }
@@ -302,6 +308,7 @@ mod tests {
             listeners: vec![Listener {
                 domain: DomainName::parse("example.com").ok(),
                 client_ca: Some("clients.pem".into()),
+                proxy: "192.0.2.0/24".parse().unwrap(),
                 ..Listener::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)))
             }],
             ..Config::default()
@@ -378,6 +385,26 @@ mod tests {
         check(
             "[[certificate]]\nchain = \"\"\n",
             &["line 1: certificate.key: is missing", "line 2: certificate.chain: must be the path of a file"],
+        );
+    }
+
+    #[test]
+    fn networks_are_lists_of_texts() {
+        let listener = "[[listener]]\naddress = \"127.0.0.1:1\"\n";
+        let proxy = |value: &str| format!("{listener}proxy = {value}\n");
+        let config = Config::parse(&proxy("[\"10.0.0.0/8\", \"!10.1.0.0/16\",\n\"::1\"]")).unwrap();
+        assert_eq!(config.listeners[0].proxy, "10.0.0.0/8\n!10.1.0.0/16\n::1".parse().unwrap());
+        check(
+            &proxy("\"10.0.0.1\""),
+            &["line 3: listener.proxy: must be a list such as [\"192.0.2.0/24\", \"2001:db8::1\"], not a text"],
+        );
+        check(
+            &proxy("[\"10.0.0.0/8\",\n\"10.0.0.1/8\",\n5, \"here\"]"),
+            &[
+                "line 4: listener.proxy: the bits behind the mask must be zero",
+                "line 5: listener.proxy: must hold texts in quotes, not a whole number",
+                "line 5: listener.proxy: this is no network address",
+            ],
         );
     }
 
@@ -463,6 +490,14 @@ mod tests {
         }
     }
 
+    fn any_networks() -> impl Strategy<Value = NetworkList> {
+        let network = any::<(Ipv4Addr, std::net::Ipv6Addr, bool)>().prop_map(|(v4, v6, is_excluded)| {
+            let mark = if is_excluded { "!" } else { "" };
+            format!("{v4}\n{mark}{v4}-255.255.255.255\n{v6}")
+        });
+        proptest::collection::vec(network, 0..3).prop_map(|lines| lines.join("\n").parse().unwrap())
+    }
+
     prop_compose! {
         fn any_security()(
             wants_tls: bool,
@@ -486,12 +521,13 @@ mod tests {
             hide_version in any::<bool>(),
             domain in proptest::option::of(any_domain()),
             (certificates, tls, cleartext, client_ca) in any_security(),
+            proxy in any_networks(),
             live in any_live(),
         ) -> Config {
             let dialect = if poppassd { Dialect::Poppassd } else { Dialect::Communigate };
             let listener = |port| Listener {
                 address: SocketAddr::new(ip, port), dialect, domain: domain.clone(), hide_version, tls, cleartext,
-                client_ca: client_ca.clone(),
+                client_ca: client_ca.clone(), proxy: proxy.clone(),
             };
             Config {
                 main_domain,

@@ -120,7 +120,8 @@ fn read_listeners(fields: &mut Fields<'_, '_, '_>, has_certificates: bool) -> Op
         let tls = fields.flag_where("tls", has_certificates, "needs a [[certificate]] with its chain and key");
         let cleartext = fields.text("cleartext", cleartext).unwrap_or_default();
         let client_ca = fields.text("client_ca", path);
-        Some(Listener { address: address?, dialect, domain, hide_version, tls, cleartext, client_ca })
+        let proxy = fields.networks("proxy");
+        Some(Listener { address: address?, dialect, domain, hide_version, tls, cleartext, client_ca, proxy })
     })?;
     Some(listeners.into_iter().flatten().collect())
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::{Certificate, Config, Listener};
+use crate::model::NetworkList;
 
 impl fmt::Display for Config {
     /// Prints every key; the text parses back to `self`.
@@ -40,7 +41,7 @@ impl fmt::Display for Config {
 impl fmt::Display for Listener {
     /// Prints a `[[listener]]` table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, dialect, domain, hide_version, tls, cleartext, client_ca } = self;
+        let Self { address, dialect, domain, hide_version, tls, cleartext, client_ca, proxy } = self;
         writeln!(f, "[[listener]]\naddress = \"{address}\"\ndialect = \"{}\"", dialect.as_str())?;
         if let Some(domain) = domain {
             writeln!(f, "domain = \"{domain}\"")?;
@@ -49,8 +50,16 @@ impl fmt::Display for Listener {
         if let Some(client_ca) = client_ca {
             writeln!(f, "client_ca = {}", text(client_ca))?;
         }
+        if !proxy.is_empty() {
+            writeln!(f, "proxy = {}", networks(proxy))?;
+        }
         Ok(())
     }
+}
+
+/// A list of networks as the file writes it.
+fn networks(list: &NetworkList) -> toml::Value {
+    list.entries().collect::<Vec<_>>().into()
 }
 
 /// A path as the file writes it. All paths come from there, so they are text.

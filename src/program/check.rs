@@ -26,6 +26,10 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
             write!(out, "\n  {whose}passwords are taken under TLS only: cleartext is \"{policy}\"")
                 .map_err(Failure::failed)?;
         }
+        if !listener.proxy.is_empty() {
+            let networks = listener.proxy.entries().collect::<Vec<_>>().join(", ");
+            write!(out, "\n  a PROXY header is required from {networks}").map_err(Failure::failed)?;
+        }
     }
     match names {
         Some(names) => write!(out, "\nTLS with certificates for {names} names").map_err(Failure::failed)?,

@@ -1,3 +1,4 @@
+mod proxied;
 mod secure;
 
 use std::io;
@@ -53,6 +54,8 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// A proxy has still to say for whom it connects.
+    AwaitingProxy { until: Tick },
     /// TLS has begun and no word can be said yet.
     Handshaking {
         until: Tick,
@@ -111,6 +114,7 @@ enum Cause {
     Delay,
     Stall,
     Linger,
+    Proxy,
     Handshake,
 }
 
@@ -222,14 +226,23 @@ impl Connection {
 
     /// The server is stopping: a session that awaits a line hears of it.
     pub(super) fn part(&mut self, desk: &mut Desk) -> After {
-        if let Phase::Handshaking { .. } = self.phase {
+        if let Phase::AwaitingProxy { .. } | Phase::Handshaking { .. } = self.phase {
             self.hang_up();
         }
         self.take_in(&[], desk)
     }
 
+    /// Greets, or begins the handshake that comes before.
+    pub(super) fn begin(&mut self, desk: &mut Desk) {
+        let house = &desk.listeners[self.dialogue.listener()];
+        match house.endpoint.as_ref().filter(|_| house.begins_with_tls) {
+            None => self.open(desk),
+            Some(endpoint) => self.open_under_tls(endpoint.accept(), desk.now),
+        }
+    }
+
     /// Greets.
-    pub(super) fn open(&mut self, desk: &mut Desk) {
+    fn open(&mut self, desk: &mut Desk) {
         self.dialogue.step(self.key, Event::Opened, desk);
     }
 
@@ -250,7 +263,8 @@ impl Connection {
         }
         let after = loop {
             if self.phase != Phase::Open || self.dialogue.closing.is_some() {
-                return After::Rest;
+                let is_of_proxy = matches!(self.phase, Phase::AwaitingProxy { .. }) && !chunk.is_empty();
+                return if is_of_proxy { self.take_in_proxy(chunk, desk) } else { After::Rest };
             }
             let has_share = self.has_share(desk.turn);
             if self.dialogue.awaits() == Awaits::Quiet {
@@ -320,7 +334,7 @@ impl Connection {
                 After::Rest
             }
             Phase::Open => self.take_in(&[], desk),
-            Phase::Handshaking { .. } => {
+            Phase::AwaitingProxy { .. } | Phase::Handshaking { .. } => {
                 self.hang_up();
                 After::Rest
             }
@@ -420,7 +434,7 @@ impl Connection {
             self.phase = Phase::Finishing(closing);
         }
         match self.phase {
-            Phase::Open | Phase::Handshaking { .. } => self.send(ring, desk.now),
+            Phase::Open | Phase::AwaitingProxy { .. } | Phase::Handshaking { .. } => self.send(ring, desk.now),
             Phase::Finishing(closing) => self.finish(closing, ring, desk.now),
             Phase::Ending => self.end(ring),
             Phase::Lingering { .. } | Phase::Closing | Phase::Closed => {}
@@ -557,7 +571,7 @@ impl Connection {
                 !self.is_input_ended && kept < bytes_max && self.dialogue.awaits() != Awaits::Quiet
             }
             Phase::Handshaking { .. } => !self.is_input_ended && !matches!(self.tls, Tls::Away),
-            Phase::Lingering { .. } => !self.is_input_ended,
+            Phase::AwaitingProxy { .. } | Phase::Lingering { .. } => !self.is_input_ended,
             Phase::Finishing(_) | Phase::Ending | Phase::Closing | Phase::Closed => false,
         };
         let Some(fd) = &self.fd else { return };
@@ -589,6 +603,7 @@ impl Connection {
         };
         let other = match (self.phase, self.dialogue.awaits()) {
             (Phase::Lingering { until }, _) => (until, Cause::Linger),
+            (Phase::AwaitingProxy { until }, _) => (until, Cause::Proxy),
             (Phase::Handshaking { until, .. }, _) => (until, Cause::Handshake),
             (Phase::Open, Awaits::Delay) => (self.dialogue.delayed_until, Cause::Delay),
             (Phase::Open, Awaits::Line) => self.line_deadline(live),
@@ -636,6 +651,10 @@ impl Connection {
             }
             Cause::Limit(limit) => {
                 self.dialogue.step(self.key, Event::TimedOut(limit), desk);
+                After::Rest
+            }
+            Cause::Proxy => {
+                self.give_up_proxy();
                 After::Rest
             }
             Cause::Stall | Cause::Linger | Cause::Handshake => {

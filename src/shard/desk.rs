@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{Cleartext, Listener, Live};
 use crate::control::{Control, End};
-use crate::model::{DomainName, Tick};
+use crate::model::{DomainName, NetworkList, Tick};
 use crate::proto::{Effects, Rules, Wire, greeting};
 use crate::service::{Mailbox, Service};
 use crate::tls::Endpoint;
@@ -53,6 +53,8 @@ pub(super) struct House {
     pub endpoint: Option<Arc<Endpoint>>,
     /// Whether sessions begin with a handshake.
     pub begins_with_tls: bool,
+    /// Where connections come from that a proxy makes for somebody else.
+    pub proxies: NetworkList,
     cleartext: Cleartext,
 }
 
@@ -73,6 +75,7 @@ impl House {
             domain: listener.domain.clone().map(Arc::new),
             endpoint,
             begins_with_tls: listener.tls,
+            proxies: listener.proxy.clone(),
             cleartext: listener.cleartext,
         }
     }

@@ -8,9 +8,11 @@
 //! |---|---|
 //! | `turn.rs` | the loop: completions and answers in, operations out |
 //! | `connection.rs` | one connection: how far it has come, its bytes on their way in and out |
+//! | `connection/proxied.rs` | what comes before a dialogue where a proxy connects for its client |
 //! | `connection/secure.rs` | what TLS adds to a connection |
 //! | `dialogue.rs` | a session with what carries out its effects |
 //! | `desk.rs` | what the shard lends its connections while they move |
+//! | `entrance.rs` | who gets a session, and what the others are told |
 //! | `endpoints.rs` | what the listeners offer under TLS |
 //! | `door.rs` | a listener of this shard, open or closed |
 //! | `listen.rs` | opening a listening socket |
@@ -21,6 +23,7 @@ mod desk;
 mod dialogue;
 mod door;
 mod endpoints;
+mod entrance;
 mod listen;
 mod turn;
 mod wheel;

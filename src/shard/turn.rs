@@ -2,13 +2,11 @@
 mod tests;
 
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::getpeername;
 use slab::Slab;
 use tracing::event;
 
@@ -16,14 +14,13 @@ use super::connection::{After, Connection};
 use super::desk::{Desk, House};
 use super::dialogue::Dialogue;
 use super::door::Door;
+use super::entrance::{self, Refusals};
 use super::wheel::{Alarm, Wheel};
-use crate::control::{Barred, Control, End, Full};
+use crate::control::{Control, End};
 use crate::model::Tick;
-use crate::proto::Reply;
-use crate::ring::{Completion, Key, OutId, Received, Ring, RingSize, Wait, Waker};
+use crate::ring::{Completion, Key, Received, Ring, RingSize, Wait, Waker};
 use crate::service::{Letter, Mailbox, Service};
 use crate::syslog::{FAILURE, LOW_LEVEL, PROBLEM};
-use crate::tls::REFUSAL;
 
 /// How long a shard waits before it accepts or listens again, after it could not.
 const RETRY: Duration = Duration::from_millis(100);
@@ -53,17 +50,6 @@ enum Timer {
     Door(usize),
     /// Draining is over.
     Drained,
-}
-
-/// Where the lines that refuse a connection lie in the send buffers.
-#[derive(Clone, Copy, Debug)]
-struct Refusals {
-    out: OutId,
-    too_many: (usize, usize),
-    too_many_from_address: (usize, usize),
-    shutting_down: (usize, usize),
-    blacklisted: (usize, usize),
-    blocked: (usize, usize),
 }
 
 /// One core's share of the server. Lives and dies on its thread.
@@ -311,39 +297,15 @@ impl Shard {
 
     /// A connection has arrived: it becomes a session, or is refused with one line.
     fn welcome(&mut self, listener: usize, fd: OwnedFd) {
-        let Ok(Some(peer)) = getpeername(&fd) else { return };
-        let Ok(peer) = SocketAddr::try_from(peer) else { return };
-        let refusals = self.refusals[listener];
-        let live = &self.desk.live;
-        let admitted = match self.control.gate.admit(peer.ip(), self.desk.now) {
+        let Some(peer) = entrance::peer(&fd) else { return };
+        let house = &self.desk.listeners[listener];
+        let is_proxy = house.proxies.contains(peer.ip());
+        let admitted = if is_proxy { self.desk.admit_proxy(peer.ip()) } else { self.desk.admit(peer.ip()) };
+        let (channel, admitted) = match admitted {
             Ok(admitted) => admitted,
-            Err(barred) => {
-                event!(target: "PWD", PROBLEM, %peer, "connection refused: {barred:?}");
-                let (start, end) = match barred {
-                    Barred::Denied => return,
-                    Barred::Blacklisted => refusals.blacklisted,
-                    Barred::Blocked => refusals.blocked,
-                };
-                self.ring.queue.refuse(fd, &self.ring.outgoing, refusals.out, start, end);
-                return;
-            }
-        };
-        let channel = if self.desk.is_stopping {
-            Err(refusals.shutting_down)
-        } else {
-            let kept = if admitted.is_client { 0 } else { live.channels_for_clients };
-            let channels = live.channels.saturating_sub(kept);
-            let taken = self.control.channels.take(peer.ip(), channels, live.connections_per_address);
-            taken.map_err(|full| match full {
-                Full::Channels => refusals.too_many,
-                Full::Address => refusals.too_many_from_address,
-            })
-        };
-        let channel = match channel {
-            Ok(channel) => channel,
-            Err((start, end)) => {
-                event!(target: "PWD", PROBLEM, %peer, "connection refused: too many, or stopping");
-                self.ring.queue.refuse(fd, &self.ring.outgoing, refusals.out, start, end);
+            Err(why) => {
+                event!(target: "PWD", PROBLEM, %peer, "connection refused: {why}");
+                self.refusals[listener].send(fd, why, &mut self.ring);
                 return;
             }
         };
@@ -352,14 +314,13 @@ impl Shard {
         let key = Key::new(slot as u32, self.accepted as u32);
         self.accepted += 1;
         event!(target: "PWD", LOW_LEVEL, session = number, %peer, "incoming connection");
-        let house = &self.desk.listeners[listener];
-        let tls = house.endpoint.as_ref().filter(|_| house.begins_with_tls).map(|endpoint| endpoint.accept());
         let dialogue = Dialogue::new(number, peer, listener, house.wire(peer.ip()), admitted.is_debugged);
         self.connections.insert(Connection::new(key, fd, channel, dialogue, self.desk.now));
         self.move_connection(key, |connection, _, desk| {
-            match tls {
-                None => connection.open(desk),
-                Some(tls) => connection.open_under_tls(tls, desk.now),
+            if is_proxy {
+                connection.await_proxy(desk.now);
+            } else {
+                connection.begin(desk);
             }
             After::Rest
         });
@@ -465,27 +426,5 @@ impl Shard {
             connection.hang_up();
             After::Rest
         });
-    }
-}
-
-impl Refusals {
-    /// Lays the lines down in a send buffer that is never given back.
-    fn prepare(house: &House, ring: &mut Ring) -> Self {
-        let out = ring.outgoing.take();
-        let mut lines = Vec::new();
-        let mut print = |reply: Reply| {
-            let start = lines.len();
-            if house.begins_with_tls {
-                lines.extend_from_slice(&REFUSAL);
-            } else {
-                reply.print(&house.rules, &mut lines);
-            }
-            (start, lines.len())
-        };
-        let (too_many, too_many_from_address) = (print(Reply::TooManyChannels), print(Reply::TooManyFromAddress));
-        let shutting_down = print(Reply::ShuttingDown);
-        let (blacklisted, blocked) = (print(Reply::Blacklisted), print(Reply::Blocked));
-        ring.outgoing.write(out, 0, &lines);
-        Self { out, too_many, too_many_from_address, shutting_down, blacklisted, blocked }
     }
 }

@@ -1,6 +1,7 @@
 //! Clients nobody here wrote, as Debian and PyPI ship them, against our server.
 
 pub(crate) mod debian;
+mod haproxy;
 mod secure;
 
 use std::io::{Read, Write};

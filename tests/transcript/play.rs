@@ -92,7 +92,7 @@ impl Stage {
         let mut client = self.clients.remove(&number).unwrap_or_else(|| {
             let mut client = Client::connect(self.world.address());
             // A story that does not begin with the greeting is about something else.
-            if matches!(steps[0].1, Step::Say { .. }) && !self.world.begins_with_tls() {
+            if matches!(steps[0].1, Step::Say { .. }) && self.world.greets_at_once() {
                 let greeting = client.line();
                 assert!(greeting.starts_with("200 "), "greeted with {greeting}");
             }

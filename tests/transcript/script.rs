@@ -186,6 +186,7 @@ fn directive(line: &str, limits: &BTreeMap<String, usize>) -> Result<Directive, 
         ["listener", dialect, keys @ ..] => {
             let key = |pair: &[&str]| match pair {
                 [_, "true" | "false"] => Ok(pair.join(" = ")),
+                [key @ "proxy", network] => Ok(format!("{key} = [\"{network}\"]")),
                 [key, value] => Ok(format!("{key} = \"{value}\"")),
                 _ => Err("a key without a value".to_owned()),
             };
@@ -207,6 +208,7 @@ fn directive(line: &str, limits: &BTreeMap<String, usize>) -> Result<Directive, 
         ["close"] => Directive::Close(1),
         ["close", number] => Directive::Close(client(number)?),
         ["half-close"] => Directive::HalfClose(1),
+        ["half-close", number] => Directive::HalfClose(client(number)?),
         ["reset"] => Directive::Reset(1),
         ["expect", "eof"] => Directive::ExpectEof(1),
         ["expect", "eof", number] => Directive::ExpectEof(client(number)?),

@@ -1,7 +1,7 @@
 //! A client that sends exactly the bytes it is told to, and tells what came back.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +55,15 @@ impl Client {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, tls: None, received: Vec::new(), searched: 0 })
+    }
+
+    /// Connects from an address of this machine, unless nobody listens.
+    pub(crate) fn connect_from(ip: IpAddr, address: SocketAddr) -> std::io::Result<Self> {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        bind(&socket, &SocketAddr::new(ip, 0))?;
+        connect(&socket, &address)?;
+        Ok(Self { stream: socket.into(), tls: None, received: Vec::new(), searched: 0 })
     }
 
     /// Connects with little room for what is not read at once; the greeting is not read.

@@ -104,9 +104,11 @@ impl World {
         self.listener = self.listeners.iter().position(is_it).expect("there is such a listener");
     }
 
-    /// Whether clients connect to a listener that waits for a handshake.
-    pub(crate) fn begins_with_tls(&self) -> bool {
-        self.listeners[self.listener].kind.1.iter().any(|key| key == "tls = true")
+    /// Whether clients connect to a listener that waits for nothing: neither for a handshake nor
+    /// for the header of a proxy on this machine.
+    pub(crate) fn greets_at_once(&self) -> bool {
+        let waits = |key: &String| key == "tls = true" || key.starts_with("proxy = [\"127.");
+        !self.listeners[self.listener].kind.1.iter().any(waits)
     }
 
     /// Lets the server offer TLS, from its start.

@@ -31,7 +31,7 @@ pub(super) enum Tls {
 
 impl Connection {
     /// Begins with a handshake instead of a greeting, which follows.
-    pub(in super::super) fn open_under_tls(&mut self, session: Box<Session>, now: Tick) {
+    pub(super) fn open_under_tls(&mut self, session: Box<Session>, now: Tick) {
         self.tls = Tls::On(session);
         self.phase = Phase::Handshaking { until: now + HANDSHAKE, is_to_be_greeted: true };
     }
