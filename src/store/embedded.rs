@@ -14,11 +14,12 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition, WriteTransaction,
+    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
+    WriteTransaction,
 };
 
 use super::medium::Medium;
@@ -42,9 +43,15 @@ const FORMAT: u64 = 1;
 
 const REVISION_BYTES: usize = size_of::<u64>();
 
+/// The records as of one commit.
+type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 /// The embedded store: one redb file, open in one process.
 #[derive(Debug)]
 pub struct Embedded {
+    /// As of the last commit; `None` when they could not be opened after it. Opening them takes
+    /// longer than reading one.
+    latest: RwLock<Option<Arc<Records>>>,
     database: Database,
     medium: Medium,
     cache_bytes: usize,
@@ -53,7 +60,15 @@ pub struct Embedded {
     /// Set once, by the first fault: why nothing is written any more.
     closed: OnceLock<String>,
     /// Opened after a fault, for what `database` then refuses to read.
-    view: OnceLock<Result<Database, String>>,
+    view: OnceLock<Result<View, String>>,
+}
+
+/// A second database on the same medium, and its records.
+#[derive(Debug)]
+struct View {
+    records: Records,
+    /// Without it the records could not be read.
+    _database: Database,
 }
 
 impl Embedded {
@@ -113,8 +128,10 @@ impl Embedded {
         if found != FORMAT {
             return Err(OpenFault::new(path, OpenFaultKind::NewerFormat { found, known: FORMAT }));
         }
+        let latest = open_records(&database).map_err(|error| OpenFault::from_redb(path, &error))?;
         Ok(Self {
             database,
+            latest: RwLock::new(Some(Arc::new(latest))),
             medium,
             cache_bytes,
             committing: Mutex::new(()),
@@ -125,23 +142,35 @@ impl Embedded {
 
     /// Reads from the database, or, when that fails, from the view. Either shows all that was
     /// reported as committed.
-    fn reading<T>(&self, read: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, ReadFault> {
-        let error = match read(&self.database) {
+    fn reading<T>(&self, read: impl Fn(&Records) -> Result<T, redb::Error>) -> Result<T, ReadFault> {
+        let latest = self.latest.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let from_database = || match latest {
+            Some(records) => read(&records),
+            None => read(&open_records(&self.database)?),
+        };
+        let error = match from_database() {
             Ok(found) => return Ok(found),
             Err(error) => error,
         };
         let view = self.view.get_or_init(|| self.open_view(&error).map_err(|error| error.to_string()));
         let view = view.as_ref().map_err(|error| ReadFault(error.clone()))?;
-        read(view).map_err(|error| ReadFault(error.to_string()))
+        read(&view.records).map_err(|error| ReadFault(error.to_string()))
+    }
+
+    /// Lets those who read see what has been committed.
+    fn show(&self) {
+        let records = open_records(&self.database).ok().map(Arc::new);
+        *self.latest.write().unwrap_or_else(PoisonError::into_inner) = records;
     }
 
     /// Opens the view after reading failed with `error`, and closes the store to writing, as redb
     /// does by itself. A commit under way is waited for: it may still succeed, and then the view
     /// must show it, or fail and give the better reason.
-    fn open_view(&self, error: &redb::Error) -> Result<Database, redb::Error> {
+    fn open_view(&self, error: &redb::Error) -> Result<View, redb::Error> {
         let _committing = self.lock_committing();
         self.close_to_writing(&format!("reading failed: {error}"));
-        Ok(Builder::new().set_cache_size(self.cache_bytes).create_with_backend(self.medium.view()?)?)
+        let database = Builder::new().set_cache_size(self.cache_bytes).create_with_backend(self.medium.view()?)?;
+        Ok(View { records: open_records(&database)?, _database: database })
     }
 
     fn lock_committing(&self) -> MutexGuard<'_, ()> {
@@ -196,10 +225,7 @@ impl Embedded {
 
 impl Store for Embedded {
     fn read(&self, key: &[u8]) -> Result<Option<Versioned>, ReadFault> {
-        self.reading(|database| {
-            let records = database.begin_read()?.open_table(RECORDS)?;
-            records.get(key)?.map(|image| versioned(image.value())).transpose()
-        })
+        self.reading(|records| records.get(key)?.map(|image| versioned(image.value())).transpose())
     }
 
     fn scan(
@@ -212,8 +238,7 @@ impl Store for Embedded {
             Some(after) if after >= prefix => Excluded(after),
             _ => Included(prefix),
         };
-        self.reading(|database| {
-            let records = database.begin_read()?.open_table(RECORDS)?;
+        self.reading(|records| {
             let mut page = Vec::new();
             for record in records.range::<&[u8]>((start, Unbounded))?.take(count_max) {
                 let (key, image) = record?;
@@ -253,8 +278,13 @@ impl Store for Embedded {
             self.close_to_writing(&why);
             CommitFault::Unknown(why)
         })?;
+        self.show();
         Ok(outcomes)
     }
+}
+
+fn open_records(database: &Database) -> Result<Records, redb::Error> {
+    Ok(database.begin_read()?.open_table(RECORDS)?)
 }
 
 /// Whether everything `transaction` expects is true of `records`.
