@@ -27,7 +27,8 @@ const BASIC_SETTINGS: &[&str] = &[PASSWORD, "RealName"];
 
 /// CREATEACCOUNT
 pub(super) fn create(call: &Call<'_>) -> Done {
-    let name = new_name(call, "accountName")?;
+    let Target::Object(name) = &call.target else { return Err(Refusal::UnknownAccount.into()) };
+    let name = not_alias(name.clone(), call.arguments.text("accountName"))?;
     call.domain()?;
     let kind = kinds::asked_for(call)?;
     let mut settings = permitted(call, call.arguments.dictionary("settingsDict"), BASIC_SETTINGS);
@@ -273,11 +274,15 @@ fn exact(call: &Call<'_>) -> Result<AccountName, Stop> {
 
 /// The name that argument `argument` gives to something new.
 fn new_name(call: &Call<'_>, argument: &str) -> Result<AccountName, Stop> {
-    let name = object(call.arguments.text(argument), call.actor, call.directory())?;
     let text = call.arguments.text(argument);
+    Ok(not_alias(object(text, call.actor, call.directory())?, text)?)
+}
+
+/// `name`, for which `text` stands, unless that is another name of it.
+fn not_alias(name: AccountName, text: &str) -> Result<AccountName, Refusal> {
     let local = text.rsplit_once('@').or_else(|| text.rsplit_once('%')).map_or(text, |(local, _)| local);
     // An alias stands for its account, whose name is another one.
-    if local.eq_ignore_ascii_case(name.local()) { Ok(name) } else { Err(Refusal::AccountExists.into()) }
+    if local.eq_ignore_ascii_case(name.local()) { Ok(name) } else { Err(Refusal::AccountExists) }
 }
 
 /// Those of `settings` that the caller may set: all for who administers all domains; otherwise

@@ -16,7 +16,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -29,6 +28,7 @@ use crate::proto::{CommandLine, CommandOutcome};
 use super::accounts::{Accounts, Unreadable};
 use super::committer::{Entry, OrderChange};
 use super::counters::{Count, Counters};
+use super::intake::Inlet;
 use super::pool::seconds_since_1970;
 use super::queue::{Job, Queue};
 use super::{Answer, Request, Ticket, lock, spawn};
@@ -155,7 +155,7 @@ impl Reader {
 pub(super) struct Routes {
     pub(super) reader: Arc<Reader>,
     pub(super) counters: Arc<Counters>,
-    pub(super) changes: SyncSender<Entry>,
+    pub(super) changes: Inlet<Entry>,
 }
 
 impl Routes {
@@ -175,8 +175,7 @@ impl Routes {
                 order.conclude(answer, false, &self.counters);
             }
             Ok(Next::Commit { transaction, renews }) => {
-                let entry = Entry::Order(OrderChange::new(order, transaction, renews));
-                assert!(self.changes.send(entry).is_ok(), "the committer outlives whoever hands it changes");
+                self.changes.put(Entry::Order(OrderChange::new(order, transaction, renews)));
             }
             Ok(Next::Hash(work)) => {
                 order.work = Some(work);

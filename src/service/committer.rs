@@ -13,7 +13,6 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
@@ -26,6 +25,7 @@ use crate::store::{CommitFault, Outcome, Store, Transaction};
 use super::accounts::{Accounts, Unreadable};
 use super::commands::{Order, Reader};
 use super::counters::{Count, Counters};
+use super::intake::Intake;
 use super::{Answer, RETRY_AFTER_S, Ticket};
 
 /// Changes that wait for the committer before the workers do: several groups.
@@ -34,7 +34,8 @@ pub(super) const CHANGES_WAITING_MAX: usize = 1024;
 /// Changes that share one sync. More would save little of it and make the first one wait.
 const GROUP_MAX: usize = 256;
 
-/// A pause between two changes after which no more are waited for: well below the time of a commit.
+/// A time in which no change comes, and after which no more are waited for: well below the time of a
+/// commit.
 const PAUSE_MAX: Duration = Duration::from_micros(200);
 
 /// How long changes gather for one sync while others wait for a worker. A sync costs the CPU as much
@@ -112,7 +113,7 @@ pub(super) struct Committer {
     pub(super) store: Arc<dyn Store>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) counters: Arc<Counters>,
-    pub(super) changes: Receiver<Entry>,
+    pub(super) changes: Intake<Entry>,
     /// Runs a command again whose transaction met somebody else's change.
     pub(super) reader: Arc<Reader>,
     /// Whether anybody waits for a worker.
@@ -120,13 +121,13 @@ pub(super) struct Committer {
 }
 
 impl Committer {
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         let mut has_failed = false;
         let mut last_size = 0;
         loop {
             if group.is_empty() {
-                let Ok(first) = self.changes.recv() else { return };
+                let Some(first) = self.changes.take() else { return };
                 group.push(first);
                 if (self.is_busy)() {
                     thread::park_timeout(GATHERING);
@@ -140,17 +141,16 @@ impl Committer {
 
     /// Takes what has come, and what is still coming if the last group was larger. So nothing is
     /// waited for where one session works alone.
-    fn gather(&self, group: &mut Vec<Entry>, last_size: usize) {
+    fn gather(&mut self, group: &mut Vec<Entry>, last_size: usize) {
+        let mut has_waited = false;
         loop {
             let room = GROUP_MAX - group.len();
-            group.extend(self.changes.try_iter().take(room));
-            if group.len() >= last_size {
+            let count = self.changes.take_some(group, room);
+            if group.len() >= last_size || has_waited && count == 0 {
                 return;
             }
-            match self.changes.recv_timeout(PAUSE_MAX) {
-                Ok(entry) => group.push(entry),
-                Err(_) => return,
-            }
+            self.changes.wait_for(last_size - group.len(), PAUSE_MAX);
+            has_waited = true;
         }
     }
 
@@ -259,10 +259,9 @@ impl Committer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
     use crate::auth::Hasher;
+    use crate::service::intake::channel;
     use crate::service::world::{COST, IMPORTED, World, postmaster, secret};
     use crate::store::Store;
 
@@ -284,9 +283,9 @@ mod tests {
     /// As [`commit`], with upgrades among the changes.
     fn commit_entries(world: &World, entries: Vec<Entry>) -> Vec<ChangeOutcome> {
         let count = entries.iter().filter(|entry| matches!(entry, Entry::Change(_))).count();
-        let (sender, receiver) = mpsc::channel();
-        entries.into_iter().for_each(|entry| sender.send(entry).unwrap());
-        drop(sender);
+        let (inlet, changes) = channel(entries.len());
+        entries.into_iter().for_each(|entry| inlet.put(entry));
+        drop(inlet);
         let accounts = Arc::new(Accounts::new(world.directory.clone()));
         let store = Arc::clone(&world.store) as Arc<dyn Store>;
         let reader = Arc::new(Reader {
@@ -296,7 +295,7 @@ mod tests {
             control: world.control(),
         });
         let is_busy = Box::new(|| false);
-        Committer { store, accounts, counters: Arc::default(), changes: receiver, reader, is_busy }.run();
+        Committer { store, accounts, counters: Arc::default(), changes, reader, is_busy }.run();
         let outcome = |(_, answer)| match answer {
             Answer::Changed(outcome) => outcome,
             Answer::Told(_)

@@ -31,6 +31,7 @@ mod commands;
 mod committer;
 mod counters;
 mod handshakes;
+mod intake;
 mod mailbox;
 mod origin;
 mod pool;
@@ -44,7 +45,6 @@ mod world;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -240,7 +240,7 @@ impl Service {
             password_characters_min: Arc::clone(&password_characters_min),
             control: Arc::clone(control),
         });
-        let (sender, changes) = mpsc::sync_channel(CHANGES_WAITING_MAX);
+        let (sender, changes) = intake::channel(CHANGES_WAITING_MAX);
         let routes = Routes { reader: Arc::clone(&reader), counters: Arc::clone(&counters), changes: sender };
         let mut threads = Vec::with_capacity(settings.workers + 1);
         for index in 0..settings.workers {

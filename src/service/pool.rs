@@ -170,7 +170,7 @@ impl Worker {
         drop(secret);
         let transaction = self.accounts.change_password(&account, credentials.clone());
         let change = Change::new(ticket.clone(), proof, renewed, credentials, transaction);
-        assert!(self.routes.changes.send(Entry::Change(change)).is_ok(), "the committer outlives the workers");
+        self.routes.changes.put(Entry::Change(change));
         None
     }
 
@@ -185,7 +185,7 @@ impl Worker {
         let Some(credentials) = self.hasher.upgrade(&account.credentials, &secret) else { return };
         self.counters.add(Count::Hashes, 1);
         let transaction = self.accounts.upgrade_password(&account, credentials);
-        if self.routes.changes.try_send(Entry::Upgrade(transaction)).is_err() {
+        if !self.routes.changes.try_put(Entry::Upgrade(transaction)) {
             self.counters.add(Count::UpgradesGivenUp, 1);
         }
     }
