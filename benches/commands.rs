@@ -1,14 +1,14 @@
 //! What does an administrator's command cost, how far does group commit carry, and does anybody
 //! notice while a million accounts are listed?
 //!
-//! The server has one CPU, the sessions are threads of this process on the other. Each load is
-//! closed: a session sends its next command, or batch of commands, when the last one is answered.
+//! The server has one CPU, this process, which plays the sessions, the other. Each load is closed: a
+//! session sends its next command, or batch of commands, when the last one is answered.
 //! The processor time per command is the server's own, over all its threads, so what one core
 //! could do is known even where the sessions are too slow to ask for it.
 //!
 //! `cargo bench --bench commands [-- --rounds N --seconds S --accounts N --listed N]` writes
-//! `benches/record/commands.md`; with `--created N` it creates so many accounts through sixteen
-//! sessions instead, and writes `benches/record/creation.md`.
+//! `benches/record/commands.md`; with `--created N` it creates so many accounts through one
+//! session and through sixteen instead, block by block, and writes `benches/record/creation.md`.
 
 #![expect(clippy::disallowed_methods, reason = "the clock of the product counts milliseconds: too coarse here")]
 
@@ -16,7 +16,10 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use keyturn::model::Argon2idCost;
@@ -43,6 +46,9 @@ const READY_HASH: &str = "{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g0";
 const DEPTH: usize = 16;
 const SESSIONS: usize = 16;
 const GROUP_RATIO_MIN: f64 = 10.0;
+/// Of so many accounts of a block one is created through one session.
+const CREATION_ALONE: u64 = 20;
+const CREATION_BLOCKS: u64 = 10;
 const PROBES: usize = 4;
 const PROBE_PERIOD: Duration = Duration::from_millis(4);
 const PROBE_P99_US_MAX: f64 = 2000.0;
@@ -84,6 +90,14 @@ impl Session {
         (0..count).try_for_each(|_| self.reply())
     }
 
+    /// What the server has counted under `name`.
+    fn statistic(&mut self, name: &str) -> io::Result<f64> {
+        self.exchange(&format!("GETSTATELEMENT {name}\r\n"), 1)?;
+        let line = String::from_utf8_lossy(&self.line);
+        let number = line.trim_end().strip_prefix("201 #").and_then(|number| number.parse().ok());
+        number.ok_or_else(|| io::Error::other(line.into_owned()))
+    }
+
     /// Asks for a list and throws it away; returns its length.
     fn list(&mut self) -> io::Result<usize> {
         self.stream.write_all(b"LISTACCOUNTS\r\n")?;
@@ -118,6 +132,82 @@ struct Found {
     cpu_us: f64,
 }
 
+impl Found {
+    fn of(count: usize, time: Duration, cpu: Duration) -> Self {
+        let count = count as f64;
+        Self { per_s: count / time.as_secs_f64(), cpu_us: cpu.as_secs_f64() * 1e6 / count }
+    }
+}
+
+/// Sessions that one thread serves, each in a closed loop. It never sleeps: to wake it would cost
+/// the server as much as to serve it.
+struct Crowd {
+    members: Vec<Member>,
+    /// Commands in one send.
+    depth: usize,
+}
+
+struct Member {
+    session: Session,
+    /// Replies that have not come.
+    awaited: usize,
+    received: Vec<u8>,
+}
+
+impl Crowd {
+    fn open(address: SocketAddr, sessions: usize, depth: usize) -> io::Result<Self> {
+        let member = |_| {
+            let session = Session::open(address)?;
+            session.stream.set_nonblocking(true)?;
+            Ok(Member { session, awaited: 0, received: Vec::new() })
+        };
+        Ok(Self { members: (0..sessions).map(member).collect::<io::Result<_>>()?, depth })
+    }
+
+    /// Looks at every session once. Who has all replies sends what `line` appends, as often as
+    /// there are commands in a send; what has no line ends. Returns the replies that have come, or
+    /// `None`: everybody has them all, and there is nothing to send.
+    fn turn(&mut self, mut line: impl FnMut(&mut String) -> bool) -> io::Result<Option<usize>> {
+        let (mut replies, mut is_over, mut lines) = (0, true, String::new());
+        for member in &mut self.members {
+            if member.awaited > 0 {
+                let count = member.read()?;
+                member.awaited -= count;
+                replies += count;
+            }
+            if member.awaited == 0 {
+                lines.clear();
+                member.awaited = (0..self.depth).take_while(|_| line(&mut lines)).count();
+                member.session.stream.write_all(lines.as_bytes())?;
+            }
+            is_over &= member.awaited == 0;
+        }
+        Ok((!is_over).then_some(replies))
+    }
+}
+
+impl Member {
+    /// The replies that have come, all of success.
+    fn read(&mut self) -> io::Result<usize> {
+        let mut buffer = [0; 4096];
+        match self.session.stream.read(&mut buffer) {
+            Ok(0) => return Err(io::Error::other("the server has hung up")),
+            Ok(count) => self.received.extend(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+            Err(error) => return Err(error),
+        }
+        let whole = self.received.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let mut count = 0;
+        for reply in self.received.drain(..whole).as_slice().split_inclusive(|&byte| byte == b'\n') {
+            if reply.first() != Some(&b'2') {
+                return Err(io::Error::other(reply.escape_ascii().to_string()));
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
 /// Lets `sessions` sessions send lines that `line` appends, `depth` at a time, for `seconds`.
 /// `line` gets a number that no other call gets.
 fn load(
@@ -125,39 +215,27 @@ fn load(
     sessions: usize,
     depth: usize,
     seconds: f64,
-    line: impl Fn(u64, &mut String) + Sync,
+    line: impl Fn(u64, &mut String),
 ) -> io::Result<Found> {
-    let (done, next, enough) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
-    let opened: Vec<_> = (0..sessions).map(|_| Session::open(server.address())).collect::<io::Result<_>>()?;
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = opened
-            .into_iter()
-            .map(|mut session| {
-                let (done, next, enough, line) = (&done, &next, &enough, &line);
-                scope.spawn(move || -> io::Result<()> {
-                    let mut lines = String::new();
-                    while !enough.load(Ordering::Relaxed) {
-                        lines.clear();
-                        (0..depth).for_each(|_| line(next.fetch_add(1, Ordering::Relaxed), &mut lines));
-                        session.exchange(&lines, depth)?;
-                        done.fetch_add(depth as u64, Ordering::Relaxed);
-                    }
-                    Ok(())
-                })
-            })
-            .collect();
-        std::thread::park_timeout(Duration::from_millis(200));
-        let (begun, before, cpu_before) = (Instant::now(), done.load(Ordering::Relaxed), cpu_of(server)?);
+    const SETTLING_S: f64 = 0.2;
+    let mut crowd = Crowd::open(server.address(), sessions, depth)?;
+    let mut next = 0;
+    let mut run = |seconds: f64| -> io::Result<Found> {
+        let (begun, cpu_before, mut count) = (Instant::now(), cpu_of(server)?, 0);
         while begun.elapsed().as_secs_f64() < seconds {
-            std::thread::park_timeout(Duration::from_millis(5));
+            let turn = crowd.turn(|lines| {
+                line(next, lines);
+                next += 1;
+                true
+            });
+            count += turn?.unwrap_or(0);
         }
-        let (elapsed, after, cpu_after) = (begun.elapsed(), done.load(Ordering::Relaxed), cpu_of(server)?);
-        enough.store(true, Ordering::Relaxed);
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a session does not panic"))?;
-        let count = (after - before) as f64;
-        let cpu_us = (cpu_after - cpu_before).as_secs_f64() * 1e6 / count;
-        Ok(Found { per_s: count / elapsed.as_secs_f64(), cpu_us })
-    })
+        Ok(Found::of(count, begun.elapsed(), cpu_of(server)? - cpu_before))
+    };
+    run(SETTLING_S)?;
+    let found = run(seconds)?;
+    while crowd.turn(|_| false)?.is_some() {}
+    Ok(found)
 }
 
 /// How long NOOPs take that are due every few milliseconds on each of some sessions, from the
@@ -376,44 +454,82 @@ fn yes_or_no(is: bool) -> &'static str {
     if is { "yes" } else { "no" }
 }
 
-/// Creates `count` accounts through many sessions, and lists them.
+/// Creates the accounts of these numbers through `sessions` sessions.
+fn create_all(server: &Server, sessions: usize, numbers: Range<u64>) -> io::Result<Found> {
+    let mut crowd = Crowd::open(server.address(), sessions, 1)?;
+    let (begun, cpu_before, mut left) = (Instant::now(), cpu_of(server)?, numbers.clone());
+    let mut line = |lines: &mut String| {
+        left.next().is_some_and(|number| {
+            create("c", number, lines);
+            true
+        })
+    };
+    while crowd.turn(&mut line)?.is_some() {}
+    Ok(Found::of((numbers.end - numbers.start) as usize, begun.elapsed(), cpu_of(server)? - cpu_before))
+}
+
+/// How long syncs of a file in `folder` take whose length does not change.
+fn sync_times_us(folder: &Path) -> io::Result<Vec<f64>> {
+    const COUNT: u64 = 200;
+    const BLOCK: [u8; 4096] = [1; 4096];
+    let path = folder.join("sync");
+    let file = File::create(&path)?;
+    let write = |index| file.write_all_at(&BLOCK, index * BLOCK.len() as u64);
+    (0..COUNT).try_for_each(write)?;
+    file.sync_all()?;
+    let time = |index| {
+        write(index)?;
+        let begun = Instant::now();
+        file.sync_data()?;
+        Ok(begun.elapsed().as_secs_f64() * 1e6)
+    };
+    let times = (0..COUNT).map(time).collect();
+    fs::remove_file(path)?;
+    times
+}
+
+/// Creates `count` accounts, in each block of them some through one session and the rest through
+/// many, and lists them.
 fn measure_creation(count: u64, machine: &str) -> io::Result<String> {
     let home = Home::new(SERVER.cpus.len(), COST)?;
     populate(&home, 0)?;
+    let sync = Spread::of(sync_times_us(home.path())?);
     let server = home.serve(SERVER)?;
-    let next = AtomicU64::new(0);
-    let opened: Vec<_> = (0..SESSIONS).map(|_| Session::open(server.address())).collect::<io::Result<_>>()?;
-    let (begun, cpu_before) = (Instant::now(), cpu_of(&server)?);
-    std::thread::scope(|scope| {
-        let one = |mut session: Session| -> io::Result<()> {
-            let mut line = String::new();
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= count {
-                    return Ok(());
-                }
-                line.clear();
-                create("c", number, &mut line);
-                session.exchange(&line, 1)?;
-            }
-        };
-        let threads: Vec<_> = opened.into_iter().map(|session| scope.spawn(move || one(session))).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a session does not panic"))
-    })?;
-    let (took, cpu) = (begun.elapsed().as_secs_f64(), cpu_of(&server)? - cpu_before);
+    let (mut rows, mut ratios, mut per_sync) = (Rows::default(), Vec::new(), Vec::new());
+    let mut watcher = Session::open(server.address())?;
+    for block in 0..CREATION_BLOCKS {
+        let (first, end) = (count * block / CREATION_BLOCKS, count * (block + 1) / CREATION_BLOCKS);
+        let alone = first + (end - first) / CREATION_ALONE;
+        let one = create_all(&server, 1, first..alone)?;
+        let before = [watcher.statistic("groups")?, watcher.statistic("grouped")?];
+        let many = create_all(&server, SESSIONS, alone..end)?;
+        let after = [watcher.statistic("groups")?, watcher.statistic("grouped")?];
+        rows.add("1 session", one);
+        rows.add(&format!("{SESSIONS} sessions"), many);
+        ratios.push(many.per_s / one.per_s);
+        per_sync.push((after[1] - before[1]) / (after[0] - before[0]));
+    }
     let mut list = String::new();
-    let mut reader = Session::open(server.address())?;
-    reader.stream.write_all(b"LISTACCOUNTS\r\nQUIT\r\n")?;
-    reader.replies.read_to_string(&mut list)?;
+    watcher.stream.write_all(b"LISTACCOUNTS\r\nQUIT\r\n")?;
+    watcher.replies.read_to_string(&mut list)?;
     let listed = list.matches("=macnt;").count() as u64;
     assert_eq!(listed, count + 1, "every acknowledged account is in the list, and the postmaster");
+    let ratio = Spread::of(ratios.iter().copied());
     Ok(format!(
-        "# {count} accounts created through {SESSIONS} sessions\n\n{machine}. Server on CPU 0 with one shard, sessions on CPU \
-         {GENERATOR_CPU}; other work ran beside it.\n`cargo bench --bench commands -- --created {count}`.\n\n\
-         | measure | found |\n|---|---|\n| seconds | {took:.0} |\n| per second | {:.0} |\n\
-         | server CPU each, µs | {:.1} |\n| accounts in the list afterwards, the postmaster left out | {} |\n",
-        count as f64 / took,
-        cpu.as_secs_f64() * 1e6 / count as f64,
+        "# {count} accounts created\n\n{machine}. Server on CPU 0 with one shard, sessions on CPU {GENERATOR_CPU}.\n\
+         `cargo bench --bench commands -- --created {count}`: median (min–max) of {CREATION_BLOCKS} blocks, in each of which \
+         one session created 1/{CREATION_ALONE} of the accounts, and then {SESSIONS} sessions the others.\n\n\
+         | through | per second | server CPU each, µs | per second and core at that cost |\n|---|---|---|---|\n{}\n\
+         | measure | found | wanted | reached |\n|---|---|---|---|\n\
+         | {SESSIONS} sessions against one | **{}** | ≥ {GROUP_RATIO_MIN} | {} |\n\
+         | accounts for each commit, {SESSIONS} sessions | {} | | |\n\
+         | a sync of this disk after a write of 4 KiB, µs; a commit has two | {} | | |\n\
+         | accounts in the list afterwards, the postmaster left out | {} | {count} | yes |\n",
+        rows.print(),
+        ratio.show(1),
+        yes_or_no(ratio.median >= GROUP_RATIO_MIN),
+        Spread::of(per_sync.iter().copied()).show(1),
+        sync.show(0),
         listed - 1,
     ))
 }
