@@ -15,6 +15,7 @@ mod lifecycle;
 mod listing;
 mod load;
 mod pressure;
+mod sealing;
 mod secrecy;
 mod security;
 mod transcript;

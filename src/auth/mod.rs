@@ -9,6 +9,7 @@ pub mod policy;
 mod recognizer;
 mod record;
 mod scram;
+mod vault;
 mod verify;
 
 pub use recognizer::Recognizer;
@@ -16,6 +17,7 @@ pub use record::{
     Alternative, Credentials, PasswordPurpose, RecordFault, Recoverable, ScramKeys, ScramVerifier, Verifier,
 };
 pub use scram::DecoyKey;
+pub use vault::{KeyId, MasterKey, Vault};
 pub use verify::Hasher;
 
 #[cfg(test)]

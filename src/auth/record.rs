@@ -1,4 +1,5 @@
-//! The binary form of an account's password verifiers.
+//! The binary form of an account's password verifiers: the open one, in which the parts can be
+//! read; `vault.rs` has the sealed one.
 //!
 //! ```text
 //! format      u8       1
@@ -36,19 +37,23 @@ use base64ct::{Base64Unpadded, Encoding};
 
 pub use self::recoverable::Recoverable;
 pub use self::scram::{ScramKeys, ScramVerifier};
-use super::fill_random;
 use super::legacy::LegacyHash;
+use super::{KeyId, fill_random};
 use crate::model::Argon2idCost;
 use crate::model::limits::TAG_BYTES_MAX;
 
 mod recoverable;
 mod scram;
 
-const FORMAT: u8 = 1;
+/// The format of open records.
+pub(super) const FORMAT: u8 = 1;
+
 const SCHEME_ARGON2ID: u8 = 1;
 const SCHEME_LEGACY: u8 = 2;
 const SCHEME_ALTERNATIVE: u8 = 3;
 const SCHEME_SCRAM: u8 = 4;
+/// In sealed records only.
+const SCHEME_RECOVERABLE: u8 = 5;
 const PURPOSE_APPLICATION: u8 = 1;
 const PURPOSE_SIP: u8 = 2;
 const PURPOSE_RADIUS: u8 = 3;
@@ -118,6 +123,10 @@ pub enum RecordFault {
     UnknownFormat(u8),
     /// Holds a verifier of a scheme that only a later version of the program knows.
     UnknownScheme(u8),
+    /// Sealed with a key that is not at hand.
+    UnknownKey(KeyId),
+    /// Sealed for another account, or changed since.
+    BrokenSeal,
     /// Cut short or inconsistent.
     Malformed,
 }
@@ -127,6 +136,8 @@ impl fmt::Display for RecordFault {
         match self {
             Self::UnknownFormat(format) => write!(f, "credentials of unknown format {format}"),
             Self::UnknownScheme(scheme) => write!(f, "a password verifier of unknown scheme {scheme}"),
+            Self::UnknownKey(id) => write!(f, "credentials sealed with the master key {id}, which is not at hand"),
+            Self::BrokenSeal => f.write_str("credentials with a broken seal"),
             Self::Malformed => f.write_str("malformed credentials"),
         }
     }
@@ -229,17 +240,30 @@ impl Credentials {
         !self.verifiers.iter().any(is_current)
     }
 
-    /// Appends the binary form.
+    /// Appends the open form.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(FORMAT);
-        out.extend_from_slice(&self.changed_at.to_le_bytes());
-        out.extend_from_slice(&self.change_id.to_le_bytes());
+        self.header(FORMAT).encode(out);
+        self.encode_parts(out);
+        self.encode_alternatives(out);
+    }
+
+    /// What stands before the parts in a record of that format.
+    pub(super) fn header(&self, format: u8) -> Header {
+        Header { format, changed_at: self.changed_at, change_id: self.change_id }
+    }
+
+    /// Appends the parts of the account's own password that either form has.
+    pub(super) fn encode_parts(&self, out: &mut Vec<u8>) {
         for verifier in &self.verifiers {
             verifier.encode(out);
         }
         for scram in &self.scram {
             part(SCHEME_SCRAM, out, |body| scram.encode(body));
         }
+    }
+
+    /// Appends the parts of further passwords, which come last.
+    pub(super) fn encode_alternatives(&self, out: &mut Vec<u8>) {
         for alternative in &self.alternatives {
             part(SCHEME_ALTERNATIVE, out, |body| alternative.encode(body));
         }
@@ -250,42 +274,77 @@ impl Credentials {
     /// # Errors
     /// [`RecordFault`].
     pub fn decode(mut bytes: &[u8]) -> Result<Self, RecordFault> {
-        let [format] = take(&mut bytes)?;
-        if format != FORMAT {
-            return Err(RecordFault::UnknownFormat(format));
+        match bytes.first() {
+            None | Some(&FORMAT) => {}
+            Some(&format) => return Err(RecordFault::UnknownFormat(format)),
         }
-        let changed_at = u64::from_le_bytes(take(&mut bytes)?);
-        let change_id = u128::from_le_bytes(take(&mut bytes)?);
-        let mut credentials = Self { change_id, ..Self::none(changed_at) };
-        while let Some(&scheme) = bytes.first() {
-            credentials.decode_part(scheme, &mut bytes)?;
+        let header = Header::decode(&mut bytes)?;
+        Self::from_parts(header, bytes, false)
+    }
+
+    /// Credentials of all these parts. The password itself is none where it was not `sealed`.
+    pub(super) fn from_parts(header: Header, mut parts: &[u8], sealed: bool) -> Result<Self, RecordFault> {
+        let mut credentials = Self { change_id: header.change_id, ..Self::none(header.changed_at) };
+        while let Some(&scheme) = parts.first() {
+            if scheme == SCHEME_RECOVERABLE && !sealed {
+                return Err(RecordFault::Malformed);
+            }
+            credentials.decode_part(scheme, &mut parts)?;
         }
         Ok(credentials)
     }
 
-    /// Takes one part from the front of `bytes`. Each kind has its place, so that what is the same is
+    /// Takes one part from the front of `parts`. Each kind has its place, so that what is the same is
     /// written in one way.
-    fn decode_part(&mut self, scheme: u8, bytes: &mut &[u8]) -> Result<(), RecordFault> {
-        let is_last = match scheme {
+    fn decode_part(&mut self, scheme: u8, parts: &mut &[u8]) -> Result<(), RecordFault> {
+        let is_in_place = match scheme {
             SCHEME_ALTERNATIVE => true,
-            SCHEME_SCRAM => self.alternatives.is_empty(),
-            _ => self.alternatives.is_empty() && self.scram.is_empty(),
+            SCHEME_RECOVERABLE => self.alternatives.is_empty() && self.recoverable.is_none(),
+            SCHEME_SCRAM => self.alternatives.is_empty() && self.recoverable.is_none(),
+            _ => self.alternatives.is_empty() && self.recoverable.is_none() && self.scram.is_empty(),
         };
-        if !is_last {
+        if !is_in_place {
             return Err(RecordFault::Malformed);
         }
         match scheme {
-            SCHEME_ALTERNATIVE => self.alternatives.push(Alternative::decode(take_part(bytes)?)?),
+            SCHEME_ALTERNATIVE => self.alternatives.push(Alternative::decode(take_part(parts)?)?),
+            SCHEME_RECOVERABLE => self.recoverable = Some(Recoverable::decode(take_part(parts)?)?),
             SCHEME_SCRAM => {
-                let scram = ScramVerifier::decode(take_part(bytes)?)?;
+                let scram = ScramVerifier::decode(take_part(parts)?)?;
                 if self.scram.last().is_some_and(|last| last.hash() >= scram.hash()) {
                     return Err(RecordFault::Malformed);
                 }
                 self.scram.push(scram);
             }
-            _ => self.verifiers.push(Verifier::decode(bytes)?),
+            _ => self.verifiers.push(Verifier::decode(parts)?),
         }
         Ok(())
+    }
+}
+
+/// What a record of either form begins with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    format: u8,
+    changed_at: u64,
+    change_id: u128,
+}
+
+impl Header {
+    pub(super) const BYTES: usize = 1 + size_of::<u64>() + size_of::<u128>();
+
+    pub(super) fn encode(self, out: &mut Vec<u8>) {
+        out.push(self.format);
+        out.extend_from_slice(&self.changed_at.to_le_bytes());
+        out.extend_from_slice(&self.change_id.to_le_bytes());
+    }
+
+    /// Takes one from the front of `bytes`.
+    pub(super) fn decode(bytes: &mut &[u8]) -> Result<Self, RecordFault> {
+        let [format] = take(bytes)?;
+        let changed_at = u64::from_le_bytes(take(bytes)?);
+        let change_id = u128::from_le_bytes(take(bytes)?);
+        Ok(Self { format, changed_at, change_id })
     }
 }
 
@@ -417,7 +476,7 @@ fn take_part<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], RecordFault> {
 }
 
 /// Takes the first `N` bytes from the front of `bytes`.
-fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], RecordFault> {
+pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], RecordFault> {
     let (taken, rest) = bytes.split_first_chunk().ok_or(RecordFault::Malformed)?;
     *bytes = rest;
     Ok(*taken)

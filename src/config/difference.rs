@@ -22,6 +22,7 @@ impl Difference {
         let restart = [
             ("main_domain", old.main_domain != new.main_domain),
             ("shards", old.shards != new.shards),
+            ("master_key", old.master_key != new.master_key),
             ("argon2id", old.argon2id != new.argon2id),
             // Listeners offer TLS or they do not; which certificates they show can change.
             ("certificate", old.offers_tls() != new.offers_tls()),

@@ -41,6 +41,11 @@ pub struct Config {
     /// Key `shards`: how many cores serve clients, 1 to 1024. Default `None`: one per CPU the
     /// process may use.
     pub shards: Option<NonZeroU16>,
+    /// Key `master_key`: a file of keys that credentials are sealed with, one a line in 64
+    /// hexadecimal digits; the first seals, the others open what they sealed. Default `None`: the
+    /// credential `master_key` of systemd, and where there is none, no key: credentials can be read
+    /// by whoever has the store.
+    pub master_key: Option<PathBuf>,
     /// Table `[argon2id]`: what a new password's hash costs. Default: 19456 KiB, 2 passes, 1 lane.
     /// `m_kib` is 8 per lane (RFC 9106, section 3.1) to 1048576, because every hashing thread
     /// holds that much memory all the time; `t` is at least 1, and `m_kib * t` at most 4194304,
@@ -172,6 +177,7 @@ impl Default for Config {
         Self {
             main_domain: DomainName::parse("localhost").unwrap_or_else(|_| unreachable!("it has letters only")),
             shards: None,
+            master_key: None,
             argon2id: Argon2idCost::default(),
             certificates: Vec::new(),
             listeners: vec![Listener::at(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)))],
@@ -304,6 +310,7 @@ mod tests {
     fn the_default_file_names_every_key() {
         let full = Config {
             shards: NonZeroU16::new(4),
+            master_key: Some("master-key".into()),
             certificates: vec![Certificate { chain: "chain.pem".into(), key: "key.pem".into() }],
             listeners: vec![Listener {
                 domain: DomainName::parse("example.com").ok(),
@@ -522,6 +529,7 @@ mod tests {
             domain in proptest::option::of(any_domain()),
             (certificates, tls, cleartext, client_ca) in any_security(),
             proxy in any_networks(),
+            master_key in proptest::option::of("[a-z/\"\\\\]{1,9}"),
             live in any_live(),
         ) -> Config {
             let dialect = if poppassd { Dialect::Poppassd } else { Dialect::Communigate };
@@ -532,6 +540,7 @@ mod tests {
             Config {
                 main_domain,
                 shards: shards.and_then(NonZeroU16::new),
+                master_key: master_key.map(PathBuf::from),
                 argon2id: Argon2idCost { m_kib, t, p },
                 certificates,
                 listeners: ports.into_iter().map(listener).collect(),

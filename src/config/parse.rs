@@ -39,11 +39,12 @@ fn read<'i>(problems: &mut Problems<'i>, document: &DeTable<'i>, default: Config
     let main_domain = fields.text("main_domain", DomainName::parse).unwrap_or(default.main_domain);
     let shards = fields.number_if_any::<u16>("shards", 1..=1024).and_then(|count| count.try_into().ok());
     let shards = shards.or(default.shards);
+    let master_key = fields.text("master_key", path).or(default.master_key);
     let live = read_live(&mut fields, default.live);
     let argon2id = read_cost(&mut fields.table("argon2id"), default.argon2id);
     let certificates = read_certificates(&mut fields).unwrap_or(default.certificates);
     let listeners = read_listeners(&mut fields, !certificates.is_empty()).unwrap_or(default.listeners);
-    Config { main_domain, shards, argon2id, certificates, listeners, live }
+    Config { main_domain, shards, master_key, argon2id, certificates, listeners, live }
 }
 
 fn read_live(fields: &mut Fields<'_, '_, '_>, default: Live) -> Live {

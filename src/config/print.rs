@@ -9,10 +9,13 @@ use crate::model::NetworkList;
 impl fmt::Display for Config {
     /// Prints every key; the text parses back to `self`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { main_domain, shards, argon2id, certificates, listeners, live } = self;
+        let Self { main_domain, shards, master_key, argon2id, certificates, listeners, live } = self;
         writeln!(f, "main_domain = \"{main_domain}\"")?;
         if let Some(shards) = shards {
             writeln!(f, "shards = {shards}")?;
+        }
+        if let Some(master_key) = master_key {
+            writeln!(f, "master_key = {}", text(master_key))?;
         }
         writeln!(f, "channels = {}", live.channels)?;
         writeln!(f, "channels_for_clients = {}", live.channels_for_clients)?;

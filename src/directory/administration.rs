@@ -56,7 +56,7 @@ impl Directory {
         change.create(keys::SERVER.into(), server.encode());
         change.create(keys::DECOY_KEY.into(), DecoyKey::draw().as_bytes().to_vec());
         change.create_domain(&self.main_domain, created_at, false, Dictionary::new());
-        change.create_account(&self.postmaster(), postmaster, vec!["Master".into()], Dictionary::new());
+        self.create(&mut change, &self.postmaster(), postmaster, vec!["Master".into()], Dictionary::new());
         Ok(change.0)
     }
 
@@ -184,7 +184,7 @@ impl Directory {
         check_settings(&initial)?;
         let mut change = Change::default();
         change.expect(keys::domain(name.domain()), Some(revision));
-        change.create_account(name, credentials, Vec::new(), initial);
+        self.create(&mut change, name, credentials, Vec::new(), initial);
         Ok(change.0)
     }
 
@@ -241,8 +241,9 @@ impl Directory {
         count_max: usize,
     ) -> Result<Vec<(AccountName, Credentials)>, DirectoryFault> {
         let page = self.account_records(domain, after, count_max)?.into_iter();
+        let held = self.held();
         let opened = page.map(|(name, image)| {
-            let record = AccountRecord::decode(&image.bytes, domain);
+            let record = AccountRecord::decode(&image.bytes, &name, &held.vault);
             let record = record.map_err(|fault| unusable(&format!("the account {name}"), fault))?;
             Ok((name, record.credentials))
         });
@@ -290,7 +291,8 @@ impl Directory {
         }
         let mut record = account.to_record(account.credentials.clone());
         record.aliases = aliases;
-        change.replace(keys::account(name), account.revision, record.encode());
+        change.expect(keys::account(name), Some(account.revision));
+        self.put_account(&mut change, name, &record);
         Ok(change.0)
     }
 
@@ -302,7 +304,7 @@ impl Directory {
         let account = self.expect_account(name)?;
         let mut record = account.to_record(account.credentials.clone());
         record.rights = rights;
-        Ok(replace(keys::account(name), account.revision, record.encode()))
+        Ok(self.replace_account(name, account.revision, &record))
     }
 
     /// The explicit settings of `scope`.
@@ -351,7 +353,7 @@ impl Directory {
                 let account = self.expect_account(name)?;
                 let mut record = account.to_record(account.credentials.clone());
                 change(&mut record.settings)?;
-                Ok(replace(keys::account(name), account.revision, record.encode()))
+                Ok(self.replace_account(name, account.revision, &record))
             }
             Scope::Domain(name) => {
                 let (revision, mut record) = self.expect_domain(name)?;
@@ -396,6 +398,22 @@ impl Directory {
     fn cluster(&self) -> Result<(Option<Revision>, Defaults), ReadFault> {
         let read = self.read_cluster()?;
         Ok(read.map_or_else(Default::default, |(revision, defaults)| (Some(revision), defaults)))
+    }
+
+    fn create(
+        &self,
+        change: &mut Change,
+        name: &AccountName,
+        credentials: Credentials,
+        rights: Vec<Box<str>>,
+        settings: Dictionary,
+    ) {
+        let created_at = credentials.changed_at;
+        let aliases = Vec::new();
+        let record = AccountRecord { created_at, password_revision: 1, aliases, credentials, rights, settings };
+        change.claim(name);
+        self.put_account(change, name, &record);
+        change.put(keys::roster(name.domain()), Vec::new());
     }
 
     pub(super) fn postmaster(&self) -> AccountName {
@@ -474,21 +492,6 @@ impl Change {
         };
         self.expect(keys::domain_alias(name), None);
         self.create(keys::domain(name), record.encode());
-    }
-
-    fn create_account(
-        &mut self,
-        name: &AccountName,
-        credentials: Credentials,
-        rights: Vec<Box<str>>,
-        settings: Dictionary,
-    ) {
-        let created_at = credentials.changed_at;
-        let aliases = Vec::new();
-        let record = AccountRecord { created_at, password_revision: 1, aliases, credentials, rights, settings };
-        self.claim(name);
-        self.put(keys::account(name), record.encode());
-        self.put(keys::roster(name.domain()), Vec::new());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::administration::{Change, Changed};
 use super::record::AccountRecord;
-use super::{Directory, DirectoryFault, keys, objects, settings};
+use super::{Directory, DirectoryFault, keys, objects, sealing, settings};
 use crate::model::{AccountName, DomainName};
 use crate::notation::Dictionary;
 use crate::store::{ReadFault, Versioned};
@@ -82,10 +82,17 @@ impl Directory {
         for alias in &record.aliases {
             change.put(keys::domain_alias(alias), new.as_str().into());
         }
+        let held = self.held();
+        change.expect(keys::MASTER_KEYS.into(), held.revision);
         for (key, versioned) in self.records_of(old)? {
             // Each record is moved as it was read, or not at all.
             change.expect(key.clone(), Some(versioned.revision));
-            change.put(keys::moved(&key, old, new), objects::readdressed(&key, versioned.bytes, old, new)?);
+            let (key_moved, record) = (keys::moved(&key, old, new), versioned.bytes);
+            let record = match key.starts_with(keys::ACCOUNTS) {
+                true => sealing::moved(&record, &key, &key_moved, &held.vault)?,
+                false => objects::readdressed(&key, record, old, new)?,
+            };
+            change.put(key_moved, record);
             change.delete(key);
         }
         Ok(change.0)
@@ -184,7 +191,7 @@ impl Directory {
         }
         let record = AccountRecord { aliases, ..account.to_record(account.credentials.clone()) };
         change.claim(new);
-        change.put(keys::account(new), record.encode());
+        self.put_account(&mut change, new, &record);
         change.put(keys::roster(new.domain()), Vec::new());
         self.move_kept(&mut change, old, Some(new))?;
         self.carry_along(&mut change, old, Some(new))?;

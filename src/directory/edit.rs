@@ -1,5 +1,5 @@
 use super::administration::{Changed, check_settings};
-use super::{Account, Directory, keys, replace, settings};
+use super::{Account, Directory, settings};
 use crate::auth::Credentials;
 use crate::notation::Dictionary;
 
@@ -33,6 +33,6 @@ impl Directory {
         record.password_revision += u64::from(is_new_password);
         edit.apply(&mut record.settings);
         check_settings(&record.settings)?;
-        Ok(replace(keys::account(&account.name), account.revision, record.encode()))
+        Ok(self.replace_account(&account.name, account.revision, &record))
     }
 }

@@ -7,6 +7,7 @@
 //! S                     the server: its main domain and its defaults
 //! C                     the cluster: its defaults
 //! K                     the key that decoys are made with
+//! M                     the ids of the master keys that accounts are sealed with
 //! D domain              a domain
 //! d name                another name of a domain; holds the domain's name
 //! R domain              its roster, rewritten with everything that is added to it
@@ -35,6 +36,12 @@ pub(super) const CLUSTER: &[u8] = b"C";
 /// The key that decoys are made with: see [`crate::auth::DecoyKey`].
 pub(super) const DECOY_KEY: &[u8] = b"K";
 
+/// The record that names the master keys.
+pub(super) const MASTER_KEYS: &[u8] = b"M";
+
+/// What every account's key begins with.
+pub(super) const ACCOUNTS: &[u8] = b"A";
+
 /// What every domain's key begins with.
 pub(super) const DOMAINS: &[u8] = b"D";
 
@@ -52,7 +59,7 @@ pub(super) fn roster(name: &DomainName) -> Vec<u8> {
 
 /// What the key of every account of `domain` begins with.
 pub(super) fn accounts(domain: &DomainName) -> Vec<u8> {
-    [b"A", domain.as_str().as_bytes(), b"\0"].concat()
+    of_domain(ACCOUNTS, domain)
 }
 
 pub(super) fn account(name: &AccountName) -> Vec<u8> {

@@ -23,6 +23,7 @@ mod newcomer;
 mod objects;
 mod record;
 mod router;
+mod sealing;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -35,8 +36,10 @@ pub use kept::Holder;
 pub use newcomer::NewAccount;
 pub use objects::Kind;
 pub use router::{Purpose, Route, Router, RouterFault};
+pub use sealing::{KeyFault, Resealed};
 
 use self::record::{AccountRecord, Defaults, DomainRecord, RecordFault, ServerRecord};
+use self::sealing::Sealing;
 use crate::auth::{Credentials, DecoyKey, PasswordPurpose, Verifier};
 use crate::model::{AccountName, DomainName, LoginName};
 use crate::notation::Value;
@@ -50,14 +53,15 @@ pub const SETTINGS_BYTES_MAX: usize = 256 << 10;
 pub struct Directory {
     store: Arc<dyn Store>,
     main_domain: DomainName,
+    sealing: Sealing,
 }
 
 impl Directory {
     /// The directory in `store`; a bare login name belongs to `main_domain` where nothing else is
-    /// said.
+    /// said. It has no master key until [`Directory::use_keys`].
     #[must_use]
     pub fn new(store: Arc<dyn Store>, main_domain: DomainName) -> Self {
-        Self { store, main_domain }
+        Self { store, main_domain, sealing: Sealing::default() }
     }
 
     /// Where a bare login name belongs when nothing else is said.
@@ -145,7 +149,7 @@ impl Directory {
     pub fn change_password(&self, account: &Account, credentials: Credentials) -> Transaction {
         let mut record = account.to_record(credentials);
         record.password_revision += 1;
-        replace(keys::account(&account.name), account.revision, record.encode())
+        self.replace_account(&account.name, account.revision, &record)
     }
 
     /// What to commit to give `account` a further password for `purpose`, or, without a verifier,
@@ -159,7 +163,7 @@ impl Directory {
     ) -> Transaction {
         let mut record = account.to_record(account.credentials.clone());
         record.credentials.set_alternative(purpose, verifier);
-        replace(keys::account(&account.name), account.revision, record.encode())
+        self.replace_account(&account.name, account.revision, &record)
     }
 
     /// What to commit to keep the password of `account` in another way, provided that nothing
@@ -169,7 +173,7 @@ impl Directory {
     pub fn upgrade_password(&self, account: &Account, credentials: Credentials) -> Transaction {
         let Credentials { changed_at, change_id, .. } = account.credentials;
         let record = account.to_record(Credentials { changed_at, change_id, ..credentials });
-        replace(keys::account(&account.name), account.revision, record.encode())
+        self.replace_account(&account.name, account.revision, &record)
     }
 
     /// The domain of that name or alias, with its canonical name.
@@ -233,7 +237,7 @@ impl Directory {
 
     fn read_account(&self, name: &AccountName) -> Result<Option<(Revision, AccountRecord)>, ReadFault> {
         let Some(image) = self.store.read(&keys::account(name))? else { return Ok(None) };
-        let record = AccountRecord::decode(&image.bytes, name.domain());
+        let record = AccountRecord::decode(&image.bytes, name, &self.held().vault);
         record
             .map(|record| Some((image.revision, record)))
             .map_err(|fault| unusable(&format!("the account {name}"), fault))
@@ -259,6 +263,12 @@ fn split(login: &LoginName) -> Option<(&str, Option<&str>)> {
 fn unusable(what: &str, fault: RecordFault) -> ReadFault {
     ReadFault(match fault {
         RecordFault::UnknownFormat => format!("the record of {what} was written by a later version of the program"),
+        RecordFault::UnknownKey(id) => {
+            format!("the record of {what} is sealed with the master key {id}, which is not at hand")
+        }
+        RecordFault::BrokenSeal => {
+            format!("the record of {what} does not open: it is damaged, or was put there from elsewhere")
+        }
         RecordFault::Malformed => format!("the record of {what} is damaged"),
     })
 }

@@ -59,7 +59,7 @@ impl Directory {
             change.put(keys::account_alias(alias), name.local().into());
         }
         let record = AccountRecord { created_at, password_revision: 1, aliases, credentials, rights, settings };
-        change.put(keys::account(&name), record.encode());
+        self.put_account(&mut change, &name, &record);
         change.put(keys::roster(name.domain()), Vec::new());
         Ok(change.0)
     }
@@ -78,8 +78,9 @@ impl Directory {
         let (_, record) = self.expect_domain(domain)?;
         let defaults = self.defaults_for(&record)?;
         let page = self.account_records(domain, after, count_max)?.into_iter();
+        let held = self.held();
         let opened = page.map(|(name, image)| {
-            let account = AccountRecord::decode(&image.bytes, domain);
+            let account = AccountRecord::decode(&image.bytes, &name, &held.vault);
             let account = account.map_err(|fault| unusable(&format!("the account {name}"), fault))?;
             Ok(Account::new(name, image.revision, account, record.clone(), defaults.clone()))
         });

@@ -4,8 +4,8 @@
 //! nested records have their length, four bytes, before them; a dictionary is its text in data
 //! notation, so that whatever setting a client sends can be kept.
 
-use super::{DirectoryFault, SETTINGS_BYTES_MAX};
-use crate::auth::{self, Credentials};
+use super::{DirectoryFault, SETTINGS_BYTES_MAX, keys};
+use crate::auth::{self, Credentials, KeyId, Vault};
 use crate::model::{AccountName, DomainName};
 use crate::notation::{Dictionary, Form, Value};
 
@@ -17,6 +17,10 @@ const FORMAT: u8 = 1;
 pub(super) enum RecordFault {
     /// A later version of the program wrote it.
     UnknownFormat,
+    /// Its credentials are sealed with a key that is not at hand.
+    UnknownKey(KeyId),
+    /// Its credentials were sealed for another account, or changed since.
+    BrokenSeal,
     /// It is cut short or inconsistent.
     Malformed,
 }
@@ -144,30 +148,64 @@ impl DomainRecord {
 }
 
 impl AccountRecord {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    /// `name` is whose it is; its credentials open for no other account.
+    pub(super) fn encode(&self, name: &AccountName, vault: &Vault) -> Vec<u8> {
         let mut image = Image::new();
         image.number(self.created_at);
         image.number(self.password_revision);
         image.list(&self.aliases, AccountName::local);
-        let mut credentials = Vec::new();
-        self.credentials.encode(&mut credentials);
-        image.bytes(&credentials);
+        image.bytes(&vault.seal(&keys::account(name), &self.credentials));
         image.list(&self.rights, |right| right);
         image.dictionary(&self.settings);
         image.0
     }
 
-    /// `domain` is the one the account belongs to, which its record does not repeat.
-    pub(super) fn decode(image: &[u8], domain: &DomainName) -> Result<Self, RecordFault> {
+    /// `name` is whose it is, which it does not repeat.
+    pub(super) fn decode(image: &[u8], name: &AccountName, vault: &Vault) -> Result<Self, RecordFault> {
         let mut fields = Fields::open(image)?;
         let created_at = fields.number()?;
         let password_revision = fields.number()?;
-        let aliases = fields
-            .list(|fields| AccountName::new(fields.text()?, domain.clone()).map_err(|_| RecordFault::Malformed))?;
-        let credentials = fields.credentials()?;
+        let alias = |local| AccountName::new(local, name.domain().clone()).map_err(|_| RecordFault::Malformed);
+        let aliases = fields.list(|fields| alias(fields.text()?))?;
+        let credentials = vault.open(&keys::account(name), fields.bytes()?)?;
         let rights = fields.list(|fields| fields.text().map(Box::from))?;
         let settings = fields.dictionary()?;
         fields.close(Self { created_at, password_revision, aliases, credentials, rights, settings })
+    }
+
+    /// Whether the credentials in such a record are sealed as `vault` would seal them.
+    pub(super) fn is_sealed_as_now(image: &[u8], vault: &Vault) -> Result<bool, RecordFault> {
+        let mut fields = Fields::open(image)?;
+        fields.number()?;
+        fields.number()?;
+        fields.list(|fields| fields.text().map(drop))?;
+        Ok(vault.is_current(fields.bytes()?))
+    }
+}
+
+/// The record that names the master keys: `K`.
+pub(super) fn encode_key_ids(ids: &[KeyId]) -> Vec<u8> {
+    let mut image = Image::new();
+    image.length(ids.len());
+    ids.iter().for_each(|id| image.0.extend_from_slice(&id.0));
+    image.0
+}
+
+/// The inverse of [`encode_key_ids`].
+pub(super) fn decode_key_ids(image: &[u8]) -> Result<Vec<KeyId>, RecordFault> {
+    let mut fields = Fields::open(image)?;
+    let ids = fields.list(|fields| fields.chunk().map(KeyId))?;
+    fields.close(ids)
+}
+
+impl From<auth::RecordFault> for RecordFault {
+    fn from(fault: auth::RecordFault) -> Self {
+        match fault {
+            auth::RecordFault::UnknownFormat(_) | auth::RecordFault::UnknownScheme(_) => Self::UnknownFormat,
+            auth::RecordFault::UnknownKey(id) => Self::UnknownKey(id),
+            auth::RecordFault::BrokenSeal => Self::BrokenSeal,
+            auth::RecordFault::Malformed => Self::Malformed,
+        }
     }
 }
 
@@ -295,12 +333,5 @@ impl<'a> Fields<'a> {
 
     fn defaults(&mut self) -> Result<Defaults, RecordFault> {
         Ok(Defaults { accounts: self.dictionary()?, domains: self.dictionary()? })
-    }
-
-    fn credentials(&mut self) -> Result<Credentials, RecordFault> {
-        Credentials::decode(self.bytes()?).map_err(|fault| match fault {
-            auth::RecordFault::UnknownFormat(_) | auth::RecordFault::UnknownScheme(_) => RecordFault::UnknownFormat,
-            auth::RecordFault::Malformed => RecordFault::Malformed,
-        })
     }
 }

@@ -3,10 +3,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::auth::Verifier;
+use crate::auth::{Vault, Verifier};
 use crate::model::Argon2idCost;
 use crate::notation::{Dictionary, Form, Value};
 use crate::store::{Embedded, Outcome};
+
+mod sealing;
 
 /// Credentials that can be told apart by `number`.
 fn credentials(number: u8) -> Credentials {
@@ -437,8 +439,9 @@ proptest! {
         if let Ok(record) = DomainRecord::decode(&image) {
             prop_assert_eq!(DomainRecord::decode(&record.encode()), Ok(record));
         }
-        if let Ok(record) = AccountRecord::decode(&image, &domain("main.example")) {
-            prop_assert_eq!(AccountRecord::decode(&record.encode(), &domain("main.example")), Ok(record));
+        let (alice, vault) = (name("alice@main.example"), Vault::default());
+        if let Ok(record) = AccountRecord::decode(&image, &alice, &vault) {
+            prop_assert_eq!(AccountRecord::decode(&record.encode(&alice, &vault), &alice, &vault), Ok(record));
         }
     }
 }

@@ -6,6 +6,7 @@ use keyturn::config::{Cleartext, Listener};
 
 use super::certificates;
 use super::failure::{Exit, Failure};
+use super::master_key;
 use super::settings::Source;
 
 /// What the configuration amounts to.
@@ -34,6 +35,10 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
     match names {
         Some(names) => write!(out, "\nTLS with certificates for {names} names").map_err(Failure::failed)?,
         None => out.push_str("\nno TLS: there is no [[certificate]]"),
+    }
+    match master_key::describe(&config)? {
+        Some(keys) => write!(out, "\npasswords are sealed, master key {keys}").map_err(Failure::failed)?,
+        None => out.push_str("\npasswords are not sealed: there is no master_key"),
     }
     if config.live.channels == 0 {
         out.push_str("\nno client is served: channels = 0");

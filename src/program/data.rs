@@ -17,6 +17,7 @@ use keyturn::store::{Breach, Broken};
 use keyturn::store::{CommitFault, Embedded, OpenFault, OpenFaultKind, Outcome, ReadFault, Store, Transaction};
 
 use super::failure::{Exit, Failure};
+use super::master_key;
 use super::settings::Source;
 
 /// The store's file in the data directory.
@@ -45,8 +46,8 @@ impl Data {
     /// Opens the data directory at `path`.
     ///
     /// # Errors
-    /// The configuration is wrong or is for another main domain; the directory cannot be made, or
-    /// another process uses it.
+    /// The configuration is wrong or is for another main domain, or the key is not at hand that
+    /// passwords are sealed with; the directory cannot be made, or another process uses it.
     pub(crate) fn open(path: &Path, source: &Source, absent: Absent<'_>) -> Result<Self, Failure> {
         // Mistakes in the file are told before anything is made.
         let config = source.load(match absent {
@@ -80,7 +81,9 @@ impl Data {
             }
         };
         let directory = Directory::new(Arc::clone(&store), config.main_domain.clone());
-        Ok(Self { store, directory, config })
+        let data = Self { store, directory, config };
+        master_key::unlock(&data)?;
+        Ok(data)
     }
 
     /// Makes `transaction` durable.

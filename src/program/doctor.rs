@@ -17,6 +17,7 @@ use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::certificates;
 use super::failure::Failure;
+use super::master_key;
 use super::settings::Source;
 
 /// Descriptors a server needs apart from its sessions, generously: rings, listeners, store, log.
@@ -64,6 +65,7 @@ pub(crate) fn doctor(path: &Path, source: &Source) -> Result<(String, usize), Fa
     let mut checks = check_ring();
     checks.push(configuration);
     checks.push(check_certificates(&config));
+    checks.push(check_master_key(&config));
     checks.push(check_open_files(&config));
     checks.push(check_locked_memory());
     checks.extend(config.listeners.iter().map(|listener| check_address(listener.address)));
@@ -111,6 +113,15 @@ fn check_certificates(config: &Config) -> Check {
         Ok(Some(names)) => Check::good(NAME, format!("for {names} names")),
         Ok(None) => Check::good(NAME, "none, so no TLS"),
         Err(fault) => Check::bad(NAME, fault.to_string(), "correct [[certificate]], or client_ca of a listener"),
+    }
+}
+
+fn check_master_key(config: &Config) -> Check {
+    const NAME: &str = "master key";
+    match master_key::describe(config) {
+        Ok(Some(keys)) => Check::good(NAME, keys),
+        Ok(None) => Check::good(NAME, "none, so passwords' hashes are not sealed"),
+        Err(failure) => Check::bad(NAME, failure.text, "correct master_key, or the file that it names"),
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `arguments.rs` | the command line and its help |
 //! | `settings.rs` | the configuration in force |
 //! | `data.rs` | the data directory |
+//! | `master_key.rs` | the keys that records are sealed with |
 //! | `serve.rs` | the server, from start to stop |
 //! | `welcome.rs` | what the first start tells |
 //! | `account.rs` | accounts and domains, offline |
@@ -34,6 +35,7 @@ mod check;
 mod data;
 mod doctor;
 mod failure;
+mod master_key;
 mod output;
 mod password;
 mod print;

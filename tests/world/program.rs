@@ -125,7 +125,7 @@ impl Home {
         assert!(output.status.success(), "{output:?}");
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyturn"));
         command.current_dir(self.folder.path()).args(arguments);
         command.arg("--config").arg(self.config_path()).arg("--data").arg(self.data_path());
