@@ -10,7 +10,6 @@ mod clients;
 mod differential;
 mod durability;
 mod durability_of_commands;
-mod guessing;
 mod house;
 mod lifecycle;
 mod listing;

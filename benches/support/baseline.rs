@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use keyturn::auth::{Credentials, Hasher, Recognizer};
+use keyturn::auth::{Credentials, Hasher, Issuers, Recognizer};
 use keyturn::model::{AccountName, Argon2idCost, Dialect, DomainName, Evidence, Secret};
 use keyturn::proto::{Denial, Effect, Event, Framed, Inbox, Rules, Session, Verdict, Wire, greeting};
 use tokio_uring::net::{TcpListener, TcpStream};
@@ -131,7 +131,11 @@ impl Connection {
 
     fn verify(&self, evidence: &Evidence) -> Verdict {
         let House { account, credentials, recognizer, .. } = &*self.house;
-        let proof = Hasher::new(COST, recognizer.clone()).check(Some((account.clone(), 1, credentials)), evidence);
+        let proof = Hasher::new(COST, recognizer.clone()).check(
+            Some((account.clone(), 1, credentials)),
+            evidence,
+            &Issuers::default(),
+        );
         proof.map_or(Verdict::Denied(Denial::UnknownAccount), |proof| Verdict::Accepted(Box::new(proof)))
     }
 }

@@ -4,6 +4,7 @@
 //! Knows neither sockets nor stores nor who is asking.
 
 pub mod argon2id;
+mod issuer;
 pub mod legacy;
 pub mod policy;
 mod recognizer;
@@ -12,6 +13,7 @@ mod scram;
 mod vault;
 mod verify;
 
+pub use issuer::{Issuer, Issuers, KeysFault};
 pub use recognizer::Recognizer;
 pub use record::{
     Alternative, Credentials, PasswordPurpose, RecordFault, Recoverable, ScramKeys, ScramVerifier, Verifier,

@@ -60,8 +60,8 @@ pub fn check_new_password(
     recognizer: &Recognizer,
     characters_min: usize,
 ) -> Result<(), NewPasswordRefusal> {
-    if proof.application().is_some() {
-        return Err(NewPasswordRefusal::OfApplication);
+    if let Some(bar) = proof.bar() {
+        return Err(bar);
     }
     check_given_password(proof.account(), secret, characters_min)?;
     if recognizer.is_same(proof, secret) {

@@ -3,7 +3,7 @@ use std::hint::black_box;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::argon2id::{Argon2id, CostFault, Inputs, Kernel, selection};
-use super::{Alternative, Credentials, PasswordPurpose, Recognizer, ScramVerifier, Verifier, fill_random};
+use super::{Alternative, Credentials, Issuers, PasswordPurpose, Recognizer, ScramVerifier, Verifier, fill_random};
 use crate::model::{AccountName, Argon2idCost, Authenticated, Evidence, ScramHash, ScramProof, Secret};
 
 /// A worker's means to hash: one preallocated arena, reused for every hash.
@@ -51,16 +51,24 @@ impl Hasher {
         self.argon2id.kernel()
     }
 
-    /// Checks `evidence` against the credentials of `account`; as [`Hasher::authenticate`].
+    /// Checks `evidence` against the credentials of `account`, and tokens with the keys of
+    /// `issuers`; as [`Hasher::authenticate`]. Nobody sees that there is no such account, for the
+    /// same is done for it.
     pub fn check(
         &mut self,
         account: Option<(AccountName, u64, &Credentials)>,
         evidence: &Evidence,
+        issuers: &Issuers,
     ) -> Option<Authenticated> {
-        match evidence {
-            Evidence::Password(secret) => self.authenticate(account, secret),
-            Evidence::Scram(proof) => self.check_scram(account, proof),
-        }
+        let named = match evidence {
+            Evidence::Password(secret) => return self.authenticate(account, secret),
+            Evidence::Scram(proof) => return self.check_scram(account, proof),
+            Evidence::Certificate => None,
+            Evidence::Token(token) => Some(issuers.account_of(token)),
+        };
+        let (name, password_revision, _) = account?;
+        let is_named = named.is_none_or(|named| named.as_ref() == Some(&name));
+        is_named.then(|| Authenticated::attest(name, password_revision, None).without_password())
     }
 
     /// Checks a proof by SCRAM. No hash is made; the same is computed whether or not there is such
@@ -74,13 +82,6 @@ impl Hasher {
         let (is_right, signature) = verifier.unwrap_or(&self.decoys[proof.hash as usize]).check(proof);
         let (name, password_revision, _) = account?;
         bool::from(is_right).then(|| Authenticated::attest(name, password_revision, None).signed(signature))
-    }
-
-    /// A few bits by which `secret` is known when it comes again, under the recognizer's key.
-    #[must_use]
-    pub fn mark(&self, secret: &Secret) -> u32 {
-        let [a, b, c, d, ..] = self.recognizer.fingerprint(secret);
-        u32::from_le_bytes([a, b, c, d])
     }
 
     /// Checks `secret` against the credentials of `account`, and the passwords of its applications. `None` for `account` means that
@@ -316,7 +317,8 @@ mod tests {
             let without = Credentials { scram: Vec::new(), ..credentials.clone() };
             let mut check = |credentials: Option<&Credentials>, text: &str| {
                 let evidence = Evidence::Scram(Box::new(prove(text, &verifier, b"message")));
-                hasher.check(credentials.map(|credentials| (alice(), 7, credentials)), &evidence)
+                let account = credentials.map(|credentials| (alice(), 7, credentials));
+                hasher.check(account, &evidence, &Issuers::default())
             };
             let mut proof = check(Some(&credentials), "correct").unwrap();
             assert_eq!((proof.account(), proof.password_revision()), (&alice(), 7));

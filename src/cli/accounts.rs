@@ -170,10 +170,12 @@ fn check_change(call: &Call<'_>, account: &Account, password: Option<&str>) -> R
     if is_enough { Ok(()) } else { Err(Refusal::NewPassword(NewPasswordRefusal::TooSimple).into()) }
 }
 
-/// Who logged in with the password of an application could otherwise take over the account.
+/// Who logged in without the account's own password could otherwise take over the account.
 fn check_is_own_login(call: &Call<'_>, account: &Account) -> Result<(), Refusal> {
-    let is_of_application = call.actor.is_of_application && account.name == call.actor.name;
-    if is_of_application { Err(Refusal::NewPassword(NewPasswordRefusal::OfApplication)) } else { Ok(()) }
+    match call.actor.bar {
+        Some(bar) if account.name == call.actor.name => Err(Refusal::NewPassword(bar)),
+        _ => Ok(()),
+    }
 }
 
 /// VERIFYACCOUNTPASSWORD

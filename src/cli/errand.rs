@@ -95,7 +95,7 @@ impl Errand {
             let actor = Actor {
                 rights: account.rights().to_vec(),
                 is_of_main_domain: account.name.domain() == scene.directory.main_domain(),
-                is_of_application: caller.application().is_some(),
+                bar: caller.bar(),
                 name: account.name,
             };
             self.perform(&actor, scene)

@@ -54,7 +54,8 @@ impl Refusal {
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::UnknownCommand | Self::Misfit(..) | Self::DomainExists => "500",
-            Self::NoRight | Self::NewPassword(NewPasswordRefusal::OfApplication) => "510",
+            Self::NoRight
+            | Self::NewPassword(NewPasswordRefusal::OfApplication | NewPasswordRefusal::WithoutPassword) => "510",
             Self::Unsupported(_) | Self::UnsupportedSpelling => "501",
             Self::General(_) | Self::NewPassword(_) | Self::Module(_) | Self::Router(_) | Self::Networks(_) => "501",
             Self::UnknownDomain => "512",
@@ -100,6 +101,9 @@ impl fmt::Display for Refusal {
             }
             Self::NewPassword(NewPasswordRefusal::OfApplication) => {
                 f.write_str("logged in with the password of an application - log in with that of the account")
+            }
+            Self::NewPassword(NewPasswordRefusal::WithoutPassword) => {
+                f.write_str("logged in without the password - log in with it to change it")
             }
             Self::NewPassword(NewPasswordRefusal::NotAllowed) => {
                 f.write_str("this account may not change its password - ask the administrator")

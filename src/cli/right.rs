@@ -1,6 +1,6 @@
 //! Who may call a command.
 
-use crate::model::{AccountName, DomainName};
+use crate::model::{AccountName, DomainName, NewPasswordRefusal};
 
 /// A right to administer the whole server. Only accounts of the main domain can use one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub(super) struct Actor {
     /// Whether its domain is the main domain.
     pub(super) is_of_main_domain: bool,
     /// Whether it logged in with the password of an application.
-    pub(super) is_of_application: bool,
+    pub(super) bar: Option<NewPasswordRefusal>,
 }
 
 impl Actor {
@@ -181,12 +181,7 @@ mod tests {
     fn actor(account: &str, rights: &[&str]) -> Actor {
         let name = name(account);
         let is_of_main_domain = name.domain().as_str() == "main.example";
-        Actor {
-            name,
-            rights: rights.iter().map(|&right| right.into()).collect(),
-            is_of_main_domain,
-            is_of_application: false,
-        }
+        Actor { name, rights: rights.iter().map(|&right| right.into()).collect(), is_of_main_domain, bar: None }
     }
 
     fn may(actor: &Actor, right: Right, target: &str, is_reading: bool) -> bool {

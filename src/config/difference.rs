@@ -33,6 +33,9 @@ impl Difference {
         if old.certificates != new.certificates && old.offers_tls() && new.offers_tls() {
             live.push(format!("certificate: {} -> {} files", old.certificates.len(), new.certificates.len()));
         }
+        if old.oauth != new.oauth {
+            live.push(format!("oauth: {} -> {} issuers", old.oauth.len(), new.oauth.len()));
+        }
         Self { live, restart }
     }
 }

@@ -55,6 +55,9 @@ pub struct Config {
     /// The first is for clients that ask for no name, or for one that is in no certificate.
     /// Default: none, and no TLS. Files that change are read again while running.
     pub certificates: Vec<Certificate>,
+    /// Tables `[[oauth]]`: whose tokens are taken by the mechanisms OAUTHBEARER and XOAUTH2.
+    /// Default: nobody's.
+    pub oauth: Vec<TokenIssuer>,
     /// Tables `[[listener]]`: where to listen, at least one. Default: `127.0.0.1:8106`, dialect
     /// `communigate`.
     pub listeners: Vec<Listener>,
@@ -69,6 +72,25 @@ pub struct Certificate {
     pub chain: PathBuf,
     /// Key `key`: its private key.
     pub key: PathBuf,
+}
+
+/// Who says in tokens (RFC 7519) who their bearers are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenIssuer {
+    /// Key `issuer`: what its tokens say in `iss`.
+    pub issuer: String,
+    /// Key `audience`: what they say in `aud` if they are for this server.
+    pub audience: String,
+    /// Key `keys`: a file with its JSON Web Key Set (RFC 7517).
+    pub keys: PathBuf,
+    /// Key `claim`: the claim that holds the account's name, as `alice@example.com`. Default
+    /// `email`.
+    pub claim: String,
+}
+
+impl TokenIssuer {
+    /// The claim that holds the name where nothing else is said.
+    pub const CLAIM: &str = "email";
 }
 
 /// From where passwords are taken in clear.
@@ -180,6 +202,7 @@ impl Default for Config {
             master_key: None,
             argon2id: Argon2idCost::default(),
             certificates: Vec::new(),
+            oauth: Vec::new(),
             listeners: vec![Listener::at(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)))],
             live: Live::default(),
         }
@@ -312,6 +335,12 @@ mod tests {
             shards: NonZeroU16::new(4),
             master_key: Some("master-key".into()),
             certificates: vec![Certificate { chain: "chain.pem".into(), key: "key.pem".into() }],
+            oauth: vec![TokenIssuer {
+                issuer: "https://login.example.com".into(),
+                audience: "keyturn".into(),
+                keys: "keys.json".into(),
+                claim: "email".into(),
+            }],
             listeners: vec![Listener {
                 domain: DomainName::parse("example.com").ok(),
                 client_ca: Some("clients.pem".into()),
@@ -377,6 +406,24 @@ mod tests {
         );
         check("listener = []", &["line 1: listener: must not be empty; leave it out to have the default"]);
         assert!(Config::parse(&[listener("127.0.0.1:0"), listener("127.0.0.1:0")].concat()).is_ok());
+    }
+
+    #[test]
+    fn an_issuer_is_named_with_its_audience_and_keys() {
+        let whole = "[[oauth]]\nissuer = \"https://a.example\"\naudience = \"keyturn\"\nkeys = \"keys.json\"\n";
+        let config = Config::parse(whole).unwrap();
+        assert_eq!(config.oauth[0].claim, "email");
+        check(
+            "[[oauth]]\nissuer = \"\"\nclaim = \"\"\n",
+            &[
+                "line 1: oauth.audience: is missing",
+                "line 1: oauth.keys: is missing",
+                "line 2: oauth.issuer: must not be empty",
+                "line 3: oauth.claim: must not be empty",
+            ],
+        );
+        let other = Config::parse(&whole.replace("keyturn", "other")).unwrap();
+        assert_eq!(config.difference(&other).live, ["oauth: 1 -> 1 issuers"]);
     }
 
     #[test]
@@ -506,6 +553,17 @@ mod tests {
     }
 
     prop_compose! {
+        fn any_issuer()(
+            issuer in "[^\0]{1,20}",
+            audience in "[^\0]{1,20}",
+            keys in any_path(),
+            claim in "[^\0]{1,20}",
+        ) -> TokenIssuer {
+            TokenIssuer { issuer, audience, keys, claim }
+        }
+    }
+
+    prop_compose! {
         fn any_security()(
             wants_tls: bool,
             cleartext in proptest::sample::select(&Cleartext::ALL[..]),
@@ -530,6 +588,7 @@ mod tests {
             (certificates, tls, cleartext, client_ca) in any_security(),
             proxy in any_networks(),
             master_key in proptest::option::of("[a-z/\"\\\\]{1,9}"),
+            oauth in proptest::collection::vec(any_issuer(), 0..3),
             live in any_live(),
         ) -> Config {
             let dialect = if poppassd { Dialect::Poppassd } else { Dialect::Communigate };
@@ -543,6 +602,7 @@ mod tests {
                 master_key: master_key.map(PathBuf::from),
                 argon2id: Argon2idCost { m_kib, t, p },
                 certificates,
+                oauth,
                 listeners: ports.into_iter().map(listener).collect(),
                 live,
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::fields::{Fields, Problems};
-use super::{Certificate, Cleartext, Config, ConfigError, DEFAULT_PORT, Listener, Live};
+use super::{Certificate, Cleartext, Config, ConfigError, DEFAULT_PORT, Listener, Live, TokenIssuer};
 use crate::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX, SECRET_BYTES_MAX};
 use crate::model::{Argon2idCost, Dialect, DomainName};
 
@@ -43,8 +43,9 @@ fn read<'i>(problems: &mut Problems<'i>, document: &DeTable<'i>, default: Config
     let live = read_live(&mut fields, default.live);
     let argon2id = read_cost(&mut fields.table("argon2id"), default.argon2id);
     let certificates = read_certificates(&mut fields).unwrap_or(default.certificates);
+    let oauth = read_oauth(&mut fields).unwrap_or(default.oauth);
     let listeners = read_listeners(&mut fields, !certificates.is_empty()).unwrap_or(default.listeners);
-    Config { main_domain, shards, master_key, argon2id, certificates, listeners, live }
+    Config { main_domain, shards, master_key, argon2id, certificates, oauth, listeners, live }
 }
 
 fn read_live(fields: &mut Fields<'_, '_, '_>, default: Live) -> Live {
@@ -104,6 +105,17 @@ fn read_certificates(fields: &mut Fields<'_, '_, '_>) -> Option<Vec<Certificate>
     Some(certificates.into_iter().flatten().collect())
 }
 
+fn read_oauth(fields: &mut Fields<'_, '_, '_>) -> Option<Vec<TokenIssuer>> {
+    let issuers = fields.tables("oauth", |fields| {
+        let issuer = fields.text_needed("issuer", something);
+        let audience = fields.text_needed("audience", something);
+        let keys = fields.text_needed("keys", path);
+        let claim = fields.text("claim", something).unwrap_or_else(|| TokenIssuer::CLAIM.to_owned());
+        Some(TokenIssuer { issuer: issuer?, audience: audience?, keys: keys?, claim })
+    })?;
+    Some(issuers.into_iter().flatten().collect())
+}
+
 fn read_listeners(fields: &mut Fields<'_, '_, '_>, has_certificates: bool) -> Option<Vec<Listener>> {
     let mut seen: Vec<SocketAddr> = Vec::new();
     let listeners = fields.tables("listener", |fields| {
@@ -134,6 +146,10 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         Ok(std::net::IpAddr::V6(ip)) => format!("has no port: {}", example(&format!("[{ip}]"))),
         Err(_) => format!("{}; host names are not looked up", example("127.0.0.1")),
     })
+}
+
+fn something(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() { Err("must not be empty") } else { Ok(text.to_owned()) }
 }
 
 fn path(text: &str) -> Result<PathBuf, &'static str> {

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{Certificate, Config, Listener};
+use super::{Certificate, Config, Listener, TokenIssuer};
 use crate::model::NetworkList;
 
 impl fmt::Display for Config {
     /// Prints every key; the text parses back to `self`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { main_domain, shards, master_key, argon2id, certificates, listeners, live } = self;
+        let Self { main_domain, shards, master_key, argon2id, certificates, oauth, listeners, live } = self;
         writeln!(f, "main_domain = \"{main_domain}\"")?;
         if let Some(shards) = shards {
             writeln!(f, "shards = {shards}")?;
@@ -36,6 +36,10 @@ impl fmt::Display for Config {
         writeln!(f, "\n[argon2id]\nm_kib = {}\nt = {}\np = {}", argon2id.m_kib, argon2id.t, argon2id.p)?;
         for Certificate { chain, key } in certificates {
             writeln!(f, "\n[[certificate]]\nchain = {}\nkey = {}", text(chain), text(key))?;
+        }
+        for TokenIssuer { issuer, audience, keys, claim } in oauth {
+            writeln!(f, "\n[[oauth]]\nissuer = {}\naudience = {}", quoted(issuer), quoted(audience))?;
+            writeln!(f, "keys = {}\nclaim = {}", text(keys), quoted(claim))?;
         }
         listeners.iter().try_for_each(|listener| write!(f, "\n{listener}"))
     }
@@ -67,5 +71,10 @@ fn networks(list: &NetworkList) -> toml::Value {
 
 /// A path as the file writes it. All paths come from there, so they are text.
 fn text(path: &Path) -> toml::Value {
-    toml::Value::String(path.to_string_lossy().into_owned())
+    quoted(&path.to_string_lossy())
+}
+
+/// A text as the file writes it.
+fn quoted(text: &str) -> toml::Value {
+    toml::Value::String(text.to_owned())
 }

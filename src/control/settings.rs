@@ -92,6 +92,7 @@ impl Settings {
         if self.in_force.offers_tls() && wanted.offers_tls() {
             self.in_force.certificates.clone_from(&wanted.certificates);
         }
+        self.in_force.oauth.clone_from(&wanted.oauth);
         (self.wanted, self.file) = (wanted, file);
         difference
     }

@@ -3,7 +3,7 @@ use std::slice;
 use super::record::{AccountRecord, Defaults, DomainRecord};
 use super::settings::{self, Layers, PWD};
 use crate::auth::Credentials;
-use crate::model::{AccountName, Authenticated, DomainName, Flow};
+use crate::model::{AccountName, Authenticated, DomainName, Evidence};
 use crate::notation::{Dictionary, Value};
 use crate::store::Revision;
 
@@ -69,15 +69,22 @@ impl Account {
     /// its domain have the access mode PWD, and the domain is not suspended.
     #[must_use]
     pub fn may_log_in(&self) -> bool {
-        self.is_served
-            && settings::is_on(self.settings.get("UseAppPassword"))
-            && settings::includes_mode(self.settings.get("AccessModes"), PWD)
+        self.is_open() && settings::is_on(self.settings.get("UseAppPassword"))
     }
 
-    /// How many logins may fail: the effective `FailedLoginFlow`.
+    /// Whether the account may log in here with such evidence: certificates count where
+    /// `UseCertificateAuth` is YES, tokens where `UseExtPassword` is.
     #[must_use]
-    pub fn failed_login_flow(&self) -> Flow {
-        settings::failed_login_flow(self.settings.get(settings::FAILED_LOGIN_FLOW))
+    pub fn may_log_in_by(&self, evidence: &Evidence) -> bool {
+        match evidence {
+            Evidence::Password(_) | Evidence::Scram(_) => self.may_log_in(),
+            Evidence::Certificate => self.is_open() && settings::is_yes(self.settings.get("UseCertificateAuth")),
+            Evidence::Token(_) => self.is_open() && settings::is_yes(self.settings.get("UseExtPassword")),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.is_served && settings::includes_mode(self.settings.get("AccessModes"), PWD)
     }
 
     /// Whether the owner may change the password: the effective `PWDAllowed`.

@@ -1,12 +1,12 @@
 use std::fmt;
 
-use super::AccountName;
+use super::{AccountName, NewPasswordRefusal};
 
 /// A keyed digest of the password that was proven, by which `auth` recognises the same password
 /// again without keeping it. The key lives and dies with the process.
 pub type Fingerprint = [u8; 16];
 
-/// Evidence that the right password for an account was given.
+/// Evidence that an account's owner has logged in, mostly with its password.
 ///
 /// It has no `Clone`: one proof allows one change, and a successful change returns the next
 /// proof. Only `auth` makes one (a house rule checks the callers of [`Authenticated::attest`]),
@@ -18,6 +18,7 @@ pub struct Authenticated {
     signature: Option<Box<[u8]>>,
     is_operator: bool,
     application: Option<u64>,
+    knows_password: bool,
 }
 
 impl Authenticated {
@@ -25,7 +26,15 @@ impl Authenticated {
     /// Without `fingerprint` it was proven without being told.
     #[must_use]
     pub fn attest(account: AccountName, password_revision: u64, fingerprint: Option<Fingerprint>) -> Self {
-        Self { account, password_revision, fingerprint, signature: None, is_operator: false, application: None }
+        Self {
+            account,
+            password_revision,
+            fingerprint,
+            signature: None,
+            is_operator: false,
+            application: None,
+            knows_password: true,
+        }
     }
 
     /// Adds what proves to the client in turn that the server knows the password.
@@ -44,6 +53,23 @@ impl Authenticated {
     #[must_use]
     pub fn of_application(self, id: u64) -> Self {
         Self { application: Some(id), ..self }
+    }
+
+    /// Notes that somebody else vouched for the client, which has not shown that it knows the
+    /// password: it may do what the account may, but not set another one.
+    #[must_use]
+    pub fn without_password(self) -> Self {
+        Self { knows_password: false, ..self }
+    }
+
+    /// Why a session that has this proof may not change the password of its account.
+    #[must_use]
+    pub fn bar(&self) -> Option<NewPasswordRefusal> {
+        match (self.knows_password, self.application) {
+            (false, _) => Some(NewPasswordRefusal::WithoutPassword),
+            (true, Some(_)) => Some(NewPasswordRefusal::OfApplication),
+            (true, None) => None,
+        }
     }
 
     /// The id of the application's password that was given instead of the account's own.

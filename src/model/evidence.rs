@@ -1,3 +1,7 @@
+use std::fmt;
+
+use zeroize::Zeroizing;
+
 use super::{ScramProof, Secret};
 
 /// What a client gave to show that an account is its own. Whether it does is for `auth` to say.
@@ -7,6 +11,10 @@ pub enum Evidence {
     Password(Secret),
     /// A proof of the password, by SCRAM.
     Scram(Box<ScramProof>),
+    /// A certificate that names the account; the handshake has shown that it is the client's.
+    Certificate,
+    /// A token that names the account.
+    Token(Token),
 }
 
 impl Evidence {
@@ -15,7 +23,42 @@ impl Evidence {
     pub fn is_hashed(&self) -> bool {
         match self {
             Self::Password(_) => true,
-            Self::Scram(_) => false,
+            Self::Scram(_) | Self::Certificate | Self::Token(_) => false,
         }
+    }
+
+    /// What the log calls it.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "PASS",
+            Self::Scram(proof) => proof.hash.mechanism(),
+            Self::Certificate => "EXTERNAL",
+            Self::Token(_) => "OAUTHBEARER",
+        }
+    }
+}
+
+/// A token (RFC 7519) that says who its bearer is. Whoever has it can log in with it, so it is not
+/// printed, and overwritten when it is dropped.
+pub struct Token(Zeroizing<Vec<u8>>);
+
+impl Token {
+    /// Copies `bytes`.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
+    }
+
+    /// The bytes, for whoever checks them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
     }
 }

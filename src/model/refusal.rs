@@ -18,6 +18,8 @@ pub enum NewPasswordRefusal {
     NotAllowed,
     /// The session logged in with the password of an application.
     OfApplication,
+    /// The session logged in with a certificate or a token, which tells nothing of the password.
+    WithoutPassword,
 }
 
 impl fmt::Display for NewPasswordRefusal {
@@ -28,6 +30,7 @@ impl fmt::Display for NewPasswordRefusal {
             Self::SameAsName => f.write_str("the new one is the account's name"),
             Self::TooSimple => f.write_str("the new one is simpler than PasswordComplexity asks for"),
             Self::OfApplication => f.write_str("the login was with the password of an application"),
+            Self::WithoutPassword => f.write_str("the login was without the password"),
             Self::NotAllowed => f.write_str("PWDAllowed is NO"),
         }
     }

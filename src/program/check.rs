@@ -4,14 +4,15 @@ use std::fmt::Write;
 
 use keyturn::config::{Cleartext, Listener};
 
-use super::certificates;
 use super::failure::{Exit, Failure};
 use super::master_key;
 use super::settings::Source;
+use super::{certificates, issuers};
 
 /// What the configuration amounts to.
 pub(crate) fn check(source: &Source) -> Result<String, Failure> {
     let config = source.load(None)?;
+    let issuers = issuers::load(&config)?;
     let names = certificates::check(&config).map_err(|fault| Failure::new(Exit::Misconfigured, fault))?;
     let mut out = String::from("configuration is valid");
     if source.file.is_none() {
@@ -39,6 +40,9 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
     match master_key::describe(&config)? {
         Some(keys) => write!(out, "\npasswords are sealed, master key {keys}").map_err(Failure::failed)?,
         None => out.push_str("\npasswords are not sealed: there is no master_key"),
+    }
+    if !issuers.0.is_empty() {
+        write!(out, "\ntokens of {} issuers are taken", issuers.0.len()).map_err(Failure::failed)?;
     }
     if config.live.channels == 0 {
         out.push_str("\nno client is served: channels = 0");

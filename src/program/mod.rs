@@ -35,6 +35,7 @@ mod check;
 mod data;
 mod doctor;
 mod failure;
+mod issuers;
 mod master_key;
 mod output;
 mod password;

@@ -126,7 +126,7 @@ fn refused(refusal: NewPasswordRefusal) -> Failure {
         NewPasswordRefusal::SameAsName => "the password must not be the account's name".to_owned(),
         NewPasswordRefusal::SameAsOld => "the password is the old one".to_owned(),
         NewPasswordRefusal::TooSimple => "the password is simpler than PasswordComplexity asks for".to_owned(),
-        NewPasswordRefusal::OfApplication | NewPasswordRefusal::NotAllowed => {
+        NewPasswordRefusal::OfApplication | NewPasswordRefusal::WithoutPassword | NewPasswordRefusal::NotAllowed => {
             "the account's password may not be changed".to_owned()
         }
     })

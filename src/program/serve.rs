@@ -24,6 +24,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::certificates::Watch;
 use super::data::{Absent, Data};
 use super::failure::{Exit, Failure};
+use super::issuers;
 use super::settings::Source;
 use super::welcome;
 
@@ -61,7 +62,9 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
         News::Stop => stop_as_by_signal(),
     });
     control.open(&data.directory)?;
+    let issuers = issuers::load(&control.config())?;
     let service = start_service(data, &control);
+    service.trust(issuers);
     let server = match Server::start(&control, &service) {
         Ok(server) => server,
         Err(fault) => {
@@ -122,7 +125,7 @@ fn obey(signals: &mut Signals, data: &Data, source: &Source, control: &Control, 
         let keeper = (!config.certificates.is_empty()).then(|| keeper.spawn_scoped(scope, || watch.keep(server)));
         for signal in signals.forever() {
             match signal {
-                SIGHUP => reload(data, source, control, server, &watch),
+                SIGHUP => reload(data, source, control, (server, service), &watch),
                 SIGUSR1 => event!(target: "SYSTEM", MAJOR, "sessions={} {}", server.sessions(), service.snapshot()),
                 _ => break,
             }
@@ -159,7 +162,7 @@ fn cut_short(signals: &mut Signals, log: &Log, clock: &Clock) {
 
 /// Reads the configuration again and puts in force what can be; a file with mistakes changes
 /// nothing.
-fn reload(data: &Data, source: &Source, control: &Control, server: &Server, watch: &Watch) {
+fn reload(data: &Data, source: &Source, control: &Control, (server, service): (&Server, &Service), watch: &Watch) {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
         Err(_) => tell(&[NotifyState::Reloading]),
@@ -167,7 +170,16 @@ fn reload(data: &Data, source: &Source, control: &Control, server: &Server, watc
     let result =
         source.load(Some(&data.config.main_domain)).and_then(|file| Ok(control.reload(file, &data.directory)?));
     match result {
-        Ok(()) => watch.read(control.config().certificates, server),
+        Ok(()) => {
+            watch.read(control.config().certificates, server);
+            match issuers::load(&control.config()) {
+                Ok(issuers) => service.trust(issuers),
+                Err(fault) => {
+                    let fault = fault.text;
+                    event!(target: "SYSTEM", FAILURE, "keys not read, those of before stay in use: {fault}");
+                }
+            }
+        }
         Err(failure) => {
             for problem in failure.text.lines() {
                 event!(target: "SYSTEM", FAILURE, "configuration not applied: {problem}");

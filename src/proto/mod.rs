@@ -45,7 +45,8 @@
 //! for a response, and leads to Verifying, or back to ExpectUser when the exchange fails. An exchange
 //! that must know something of the account before it can challenge is Asking meanwhile. Where the
 //! server has to prove itself, too, Verifying leads to Confirming: the client has been sent the
-//! proof, and takes it with an empty response, or leaves.
+//! proof, and takes it with an empty response, or leaves. Where a client is told why its claim is not
+//! taken, Verifying leads to Excusing, and with whatever it says to that to Denying.
 //!
 //! In the CommuniGate dialect an ExpectNewPass session hands every line that is not part of this
 //! dialogue, HELP included, to whoever carries out commands, and is Commanding until the answer
@@ -69,7 +70,7 @@ mod session;
 pub use command::{Command, CommandFault, redacted};
 pub use command_line::CommandLine;
 pub use effect::{Closing, Effect, Effects};
-pub use event::{ChangeOutcome, CommandOutcome, Denial, Event, FailuresOf, Timeout, Told, Verdict};
+pub use event::{ChangeOutcome, CommandOutcome, Denial, Event, Timeout, Told, Verdict};
 pub use line::{Framed, Inbox};
 pub use proxy::{ProxyFault, ProxyHeader, parse as parse_proxy_header};
 pub use reply::{Reply, greeting};

@@ -56,11 +56,6 @@ pub enum Reply {
     NewPasswordRefused(NewPasswordRefusal),
     /// The password is no longer the one the session proved.
     ChangedElsewhere,
-    /// Too many logins have failed: this one was not looked at.
-    TooManyFailures {
-        /// When to try again.
-        retry_after_s: u32,
-    },
     /// The login could not be taken on.
     LoginBusy {
         /// When to try again.
@@ -156,10 +151,6 @@ impl Reply {
 
             Self::NewPasswordRefused(refusal) => refused(refusal),
             Self::ChangedElsewhere => failure(b"501 ", "password was changed elsewhere - log in again"),
-            Self::TooManyFailures { retry_after_s } => Row {
-                count: Some((retry_after_s.into(), SECONDS)),
-                ..failure(b"501 ", "too many failed logins - try again in ")
-            },
             Self::LoginBusy { retry_after_s } => Row {
                 count: Some((retry_after_s.into(), SECONDS)),
                 ..failure(b"501 ", "server is busy - try again in ")
@@ -221,6 +212,9 @@ fn bad_command(fault: CommandFault) -> Row<'static> {
         Fault::BadResponse(SaslFault::NotBase64) => failure(b"500 ", "response is not base64"),
         Fault::BadResponse(SaslFault::Malformed) => failure(b"500 ", "response does not fit the mechanism"),
         Fault::BadResponse(SaslFault::OtherIdentity) => failure(b"500 ", "acting for another account is not offered"),
+        Fault::BadResponse(SaslFault::NoCertificate) => {
+            failure(b"500 ", "no certificate was shown that names an account")
+        }
         Fault::BadResponse(SaslFault::NotBound) => {
             failure(b"500 ", "this login is bound to another connection than this one")
         }
@@ -247,6 +241,7 @@ fn refused(refusal: NewPasswordRefusal) -> Row<'static> {
         Refusal::OfApplication => {
             failure(b"510 ", "logged in with the password of an application - log in with that of the account")
         }
+        Refusal::WithoutPassword => failure(b"510 ", "logged in without the password - log in with it to change it"),
         Refusal::NotAllowed => failure(b"510 ", "this account may not change its password - ask the administrator"),
     }
 }
@@ -292,6 +287,7 @@ pub(super) mod tests {
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBase64)),
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::Malformed)),
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::OtherIdentity)),
+        Reply::BadCommand(CommandFault::BadResponse(SaslFault::NoCertificate)),
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBound)),
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::Downgraded)),
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::Cancelled)),
@@ -313,9 +309,9 @@ pub(super) mod tests {
         Reply::NewPasswordRefused(NewPasswordRefusal::SameAsName),
         Reply::NewPasswordRefused(NewPasswordRefusal::TooSimple),
         Reply::NewPasswordRefused(NewPasswordRefusal::OfApplication),
+        Reply::NewPasswordRefused(NewPasswordRefusal::WithoutPassword),
         Reply::NewPasswordRefused(NewPasswordRefusal::NotAllowed),
         Reply::ChangedElsewhere,
-        Reply::TooManyFailures { retry_after_s: u32::MAX },
         Reply::LoginBusy { retry_after_s: u32::MAX },
         Reply::LoginFault,
         Reply::ChangeBusy { retry_after_s: u32::MAX },

@@ -1,7 +1,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::sasl::{self, Asking, Claim, Exchange, Next, SaslFault};
+use super::sasl::{self, Asking, Bearer, Claim, Exchange, Next, SaslFault};
 use super::{
     ChangeOutcome, Closing, Command, CommandFault, CommandLine, CommandOutcome, Effect, Effects, Event, Reply, Told,
     Verdict,
@@ -66,15 +66,18 @@ enum State {
     },
     /// STLS was asked for, and is answered when nothing can have slipped in behind it.
     Upgrading,
-    Verifying,
+    Verifying {
+        /// Of which mechanism the claim is, if that tells a client whose claim is wrong so.
+        bearer: Option<Bearer>,
+    },
+    /// The client has been told that its claim is wrong, and has to say something to that.
+    Excusing,
     /// The client is right, and has been sent what shows that the server is, too.
     Confirming {
         proof: Box<Authenticated>,
     },
     /// A login has failed; its refusal is held back.
-    Denying {
-        reply: Reply,
-    },
+    Denying,
     ExpectNewPass {
         proof: Box<Authenticated>,
     },
@@ -115,11 +118,12 @@ impl Session {
             State::ExpectUser
             | State::ExpectPass { .. }
             | State::Exchanging { .. }
+            | State::Excusing
             | State::Confirming { .. }
             | State::ExpectNewPass { .. } => Awaits::Line,
-            State::Asking { .. } | State::Verifying | State::Changing | State::Commanding => Awaits::Answer,
+            State::Asking { .. } | State::Verifying { .. } | State::Changing | State::Commanding => Awaits::Answer,
             State::Showing => Awaits::Room,
-            State::Denying { .. } => Awaits::Delay,
+            State::Denying => Awaits::Delay,
             State::Upgrading => Awaits::Quiet,
             State::Closed => Awaits::Nothing,
         }
@@ -142,7 +146,7 @@ impl Session {
     /// secret.
     #[must_use]
     pub fn awaits_response(&self) -> bool {
-        matches!(self.state, State::Exchanging { .. } | State::Confirming { .. })
+        matches!(self.state, State::Exchanging { .. } | State::Excusing | State::Confirming { .. })
     }
 
     /// The reply to a line that leaves everything as it is: NOOP, which is what a busy client sends
@@ -167,6 +171,8 @@ impl Session {
                 let state = self.take_state();
                 if let State::Exchanging { exchange } = state {
                     self.state = turn.exchange(exchange.step(line));
+                } else if let State::Excusing = state {
+                    self.state = turn.ask(Effect::Delay, State::Denying);
                 } else if let State::Confirming { proof } = state {
                     self.state = turn.confirm(sasl::confirm(line), proof);
                 } else {
@@ -183,7 +189,7 @@ impl Session {
 
     /// The part of the table that is about everything but lines.
     fn hear(&mut self, event: Event<'_>, turn: &mut Turn<'_>) {
-        use {ChangeOutcome as O, Event as E, State as S, Told as T};
+        use {Event as E, State as S, Told as T, Verdict as V};
         self.state = match (self.take_state(), event) {
             (S::Closed, _) => S::Closed,
 
@@ -196,6 +202,7 @@ impl Session {
                 S::ExpectUser
                 | S::ExpectPass { .. }
                 | S::Exchanging { .. }
+                | S::Excusing
                 | S::Confirming { .. }
                 | S::ExpectNewPass { .. },
                 event,
@@ -221,21 +228,23 @@ impl Session {
             }
             (S::Asking { .. }, E::Told(T::Fault)) => turn.refuse(Reply::LoginFault, S::ExpectUser),
 
-            (S::Verifying, E::Verified(verdict)) => self.judge(verdict, turn),
-
-            (S::Denying { reply }, E::DelayPassed) if self.failures >= turn.rules.failures_max => turn.hang_up(reply),
-            (S::Denying { reply }, E::DelayPassed) => turn.refuse(reply, S::ExpectUser),
-
-            (S::Changing, E::Changed(outcome)) => match outcome {
-                O::Changed(proof) => turn.say(Reply::PasswordChanged, S::ExpectNewPass { proof }),
-                O::Refused(proof, why) => turn.refuse(Reply::NewPasswordRefused(why), S::ExpectNewPass { proof }),
-                O::Conflict => turn.refuse(Reply::ChangedElsewhere, S::ExpectUser),
-                O::Busy { proof, retry_after_s } => {
-                    turn.refuse(Reply::ChangeBusy { retry_after_s }, S::ExpectNewPass { proof })
+            (S::Verifying { .. }, E::Verified(V::Accepted(proof))) => turn.accept(proof),
+            (S::Verifying { bearer }, E::Verified(V::Denied(_))) => {
+                self.failures = self.failures.saturating_add(1);
+                match bearer {
+                    None => turn.ask(Effect::Delay, S::Denying),
+                    Some(bearer) => turn.ask(Effect::Challenge(bearer.excuse().into()), S::Excusing),
                 }
-                O::Fault(proof) => turn.refuse(Reply::ChangeFault, S::ExpectNewPass { proof }),
-                O::Unknown => turn.hang_up(Reply::ChangeUnknown),
-            },
+            }
+            (S::Verifying { .. }, E::Verified(V::Busy { retry_after_s })) => {
+                turn.refuse(Reply::LoginBusy { retry_after_s }, S::ExpectUser)
+            }
+            (S::Verifying { .. }, E::Verified(V::Fault)) => turn.refuse(Reply::LoginFault, S::ExpectUser),
+
+            (S::Denying, E::DelayPassed) if self.failures >= turn.rules.failures_max => turn.hang_up(Reply::Denied),
+            (S::Denying, E::DelayPassed) => turn.refuse(Reply::Denied, S::ExpectUser),
+
+            (S::Changing, E::Changed(outcome)) => turn.conclude(outcome),
 
             (S::Commanding, E::Executed(CommandOutcome::Answered { proof, answer })) => {
                 turn.ask(Effect::Send(answer), S::ExpectNewPass { proof })
@@ -251,31 +260,14 @@ impl Session {
             (
                 S::Upgrading
                 | S::Asking { .. }
-                | S::Verifying
-                | S::Denying { .. }
+                | S::Verifying { .. }
+                | S::Denying
                 | S::Changing
                 | S::Commanding
                 | S::Showing,
                 _,
             ) => unasked(),
         };
-    }
-
-    /// How a login ended.
-    fn judge(&mut self, verdict: Verdict, turn: &mut Turn<'_>) -> State {
-        match verdict {
-            Verdict::Accepted(proof) => turn.accept(proof),
-            Verdict::Denied(_) => self.deny(Reply::Denied, turn),
-            Verdict::TooManyFailures { retry_after_s, .. } => self.deny(Reply::TooManyFailures { retry_after_s }, turn),
-            Verdict::Busy { retry_after_s } => turn.refuse(Reply::LoginBusy { retry_after_s }, State::ExpectUser),
-            Verdict::Fault => turn.refuse(Reply::LoginFault, State::ExpectUser),
-        }
-    }
-
-    /// A login has failed, as `reply` will tell.
-    fn deny(&mut self, reply: Reply, turn: &mut Turn<'_>) -> State {
-        self.failures = self.failures.saturating_add(1);
-        turn.ask(Effect::Delay, State::Denying { reply })
     }
 
     /// What a line does in a state that awaits one. In the CommuniGate dialect this dialogue is
@@ -339,7 +331,7 @@ fn answer(
         (state, Ok(C::Stls)) => turn.refuse(Reply::TlsNotOffered, state),
 
         (_, Ok(C::User(_) | C::Pass(_))) if wire == Wire::Exposed => turn.refuse(Reply::TlsNeeded, S::ExpectUser),
-        (_, Ok(C::Auth(mechanism, _))) if wire == Wire::Exposed && mechanism.tells_password() => {
+        (_, Ok(C::Auth(mechanism, _))) if wire == Wire::Exposed && mechanism.tells_secret() => {
             turn.refuse(Reply::TlsNeeded, S::ExpectUser)
         }
         (_, Ok(C::User(login))) => turn.say(Reply::SendPass, S::ExpectPass { login }),
@@ -355,7 +347,7 @@ fn answer(
         ) => turn.refuse(Reply::BadCommand(fault), S::ExpectUser),
         (_, Ok(C::Auth(mechanism, initial))) => turn.exchange(Exchange::begin(mechanism, initial, peer)),
         (S::ExpectPass { login }, Ok(C::Pass(secret))) => {
-            turn.ask(Effect::Verify { login, evidence: Evidence::Password(secret) }, S::Verifying)
+            turn.verify(Claim { login, evidence: Evidence::Password(secret) }, None)
         }
         (state, Ok(C::Pass(_))) => turn.refuse(Reply::UserFirst, state),
         (state, Err(fault @ (F::PasswordMissing | F::PasswordTooLong))) => turn.refuse(Reply::BadCommand(fault), state),
@@ -385,6 +377,25 @@ impl Turn<'_> {
         next
     }
 
+    /// The part of the table that is about how a change has ended.
+    fn conclude(&mut self, outcome: ChangeOutcome) -> State {
+        use {ChangeOutcome as O, State as S};
+        match outcome {
+            O::Changed(proof) => self.say(Reply::PasswordChanged, S::ExpectNewPass { proof }),
+            O::Refused(proof, why) => self.refuse(Reply::NewPasswordRefused(why), S::ExpectNewPass { proof }),
+            O::Conflict => self.refuse(Reply::ChangedElsewhere, S::ExpectUser),
+            O::Busy { proof, retry_after_s } => {
+                self.refuse(Reply::ChangeBusy { retry_after_s }, S::ExpectNewPass { proof })
+            }
+            O::Fault(proof) => self.refuse(Reply::ChangeFault, S::ExpectNewPass { proof }),
+            O::Unknown => self.hang_up(Reply::ChangeUnknown),
+        }
+    }
+
+    fn verify(&mut self, Claim { login, evidence }: Claim, bearer: Option<Bearer>) -> State {
+        self.ask(Effect::Verify { login, evidence }, State::Verifying { bearer })
+    }
+
     /// The client has logged in, once it has been shown that the server is the right one.
     fn accept(&mut self, mut proof: Box<Authenticated>) -> State {
         match proof.take_signature() {
@@ -412,9 +423,8 @@ impl Turn<'_> {
                 self.ask(Effect::Challenge(challenge), State::Exchanging { exchange })
             }
             Ok(Next::Ask(question, asking)) => self.ask(Effect::Ask(question), State::Asking { asking }),
-            Ok(Next::Check(Claim { login, evidence })) => {
-                self.ask(Effect::Verify { login, evidence }, State::Verifying)
-            }
+            Ok(Next::Check(claim)) => self.verify(claim, None),
+            Ok(Next::CheckToken(claim, bearer)) => self.verify(claim, Some(bearer)),
             Err(fault) => self.refuse(Reply::BadCommand(CommandFault::BadResponse(fault)), State::ExpectUser),
         }
     }

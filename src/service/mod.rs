@@ -51,7 +51,7 @@ use std::time::Duration;
 
 use crate::auth::argon2id::Kernel;
 use crate::auth::policy::check_new_password;
-use crate::auth::{Hasher, Recognizer};
+use crate::auth::{Hasher, Issuers, Recognizer};
 use crate::control::Control;
 use crate::directory::Directory;
 use crate::model::{Argon2idCost, Authenticated, Clock, DomainName, Evidence, LoginName, Secret};
@@ -201,6 +201,7 @@ struct Inner {
     counters: Arc<Counters>,
     recognizer: Recognizer,
     password_characters_min: Arc<AtomicUsize>,
+    issuers: Arc<Mutex<Arc<Issuers>>>,
     clerks: Clerks,
     handshakes: Handshakes,
     /// Workers first, then the committer: the order in which they end.
@@ -242,14 +243,16 @@ impl Service {
         });
         let (sender, changes) = intake::channel(CHANGES_WAITING_MAX);
         let routes = Routes { reader: Arc::clone(&reader), counters: Arc::clone(&counters), changes: sender };
+        let issuers = Arc::default();
         let mut threads = Vec::with_capacity(settings.workers + 1);
         for index in 0..settings.workers {
             let (queue, accounts, counters) = (Arc::clone(&queue), Arc::clone(&accounts), Arc::clone(&counters));
             let (routes, clock, recognizer) = (routes.clone(), clock.clone(), recognizer.clone());
+            let issuers = Arc::clone(&issuers);
             // The arena is made by the thread that uses it, so that its pages are near that thread.
             threads.push(spawn(&format!("hash-{index}"), move || {
                 let hasher = Hasher::with_kernel(settings.kernel, settings.cost, recognizer);
-                Worker { queue, accounts, counters, routes, clock, hasher }.run();
+                Worker { queue, accounts, counters, routes, issuers, clock, hasher }.run();
             }));
         }
         let (counted, waiting) = (Arc::clone(&counters), Arc::clone(&queue));
@@ -270,6 +273,7 @@ impl Service {
             counters,
             recognizer,
             password_characters_min,
+            issuers,
             clerks,
             handshakes,
             threads: Mutex::new(threads),
@@ -323,6 +327,11 @@ impl Service {
     pub fn apply(&self, queue_time_max: Duration, queue_length_max: usize, password_characters_min: usize) {
         self.inner.queue.set_bounds(queue_time_max, queue_length_max);
         self.inner.password_characters_min.store(password_characters_min, Ordering::Relaxed);
+    }
+
+    /// Takes the tokens of these issuers from now on, and of no others.
+    pub fn trust(&self, issuers: Issuers) {
+        *lock(&self.inner.issuers) = Arc::new(issuers);
     }
 
     /// What was done so far.

@@ -2,22 +2,19 @@
 //! go: it reads the account, so that no ring thread ever waits for the store, and hashes.
 
 use std::io;
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 
-use crate::auth::Hasher;
 use crate::auth::policy::is_complex_enough;
-use crate::control::TooMany;
-use crate::control::guesses::Finding;
+use crate::auth::{Hasher, Issuers};
 use crate::cpu;
 use crate::directory::{Account, Directory};
 use crate::model::{Authenticated, Clock, DomainName, Evidence, LoginName, NewPasswordRefusal, Secret};
 use crate::proto::sasl::Question;
-use crate::proto::{ChangeOutcome, Denial, FailuresOf, Told, Verdict};
+use crate::proto::{ChangeOutcome, Denial, Told, Verdict};
 
 use super::accounts::{Accounts, Unreadable};
 use super::commands::{Order, Routes};
@@ -25,7 +22,7 @@ use super::committer::{Change, Entry};
 use super::counters::{Count, Counters};
 use super::queue::{Job, Next, Queue};
 use super::upgrades::Upgrade;
-use super::{Answer, Request, Ticket};
+use super::{Answer, Request, Ticket, lock};
 
 /// The lowest ordinary priority. Not the idle class: among other niced work, a backup for example,
 /// that would leave the pool a sixth of the CPU instead of half, and a shard that wakes up takes the
@@ -44,6 +41,7 @@ pub(super) struct Worker {
     pub(super) accounts: Arc<Accounts>,
     pub(super) counters: Arc<Counters>,
     pub(super) routes: Routes,
+    pub(super) issuers: Arc<Mutex<Arc<Issuers>>>,
     pub(super) clock: Clock,
     pub(super) hasher: Hasher,
 }
@@ -84,7 +82,7 @@ impl Worker {
         let answer = match request {
             Request::Ask { question, domain } => Answer::Told(self.find_out(&question, domain.as_deref())),
             Request::Verify { login, domain, evidence } => {
-                Answer::Verified(self.verify(&login, domain.as_deref(), evidence, ticket.peer))
+                Answer::Verified(self.verify(&login, domain.as_deref(), evidence))
             }
             Request::Order(order) | Request::GoOn(order) => return self.carry_out(*order),
             Request::Command { proof, line, is_inline } => {
@@ -118,43 +116,21 @@ impl Worker {
         Told::Scram(Box::new(key.offer(name.as_bytes(), *hash, credentials)))
     }
 
-    /// Looks at what a client gave to log in, unless too much that was wrong has come.
-    fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, evidence: Evidence, peer: IpAddr) -> Verdict {
-        let control = Arc::clone(&self.routes.reader.control);
-        let Ok(found) = self.accounts.find(&control.router(), login, domain) else { return Verdict::Fault };
-        let mark = match &evidence {
-            Evidence::Password(secret) => Some(self.hasher.mark(secret)),
-            // No two proofs of one password are alike.
-            Evidence::Scram(_) => None,
-        };
-        let attempt = match control.begin_login(&found.address, peer, found.flow, mark) {
-            Ok(attempt) => attempt,
-            Err(TooMany::OfAccount(wait)) => return too_many(FailuresOf::Account, wait),
-            Err(TooMany::OfAddress(wait)) => return too_many(FailuresOf::Address, wait),
-        };
-        let verdict = self.judge(found.account, evidence);
-        let finding = match &verdict {
-            Verdict::Accepted(proof) if proof.application().is_some() => Finding::OfApplication,
-            Verdict::Accepted(_) => Finding::Right,
-            Verdict::Denied(_) => Finding::Wrong,
-            Verdict::TooManyFailures { .. } | Verdict::Busy { .. } | Verdict::Fault => Finding::Nothing,
-        };
-        control.settle_login(attempt, finding, peer);
-        verdict
-    }
-
     /// Takes the same time whether or not the account exists and may log in.
-    fn judge(&mut self, account: Option<Account>, evidence: Evidence) -> Verdict {
+    fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, evidence: Evidence) -> Verdict {
+        let router = self.routes.reader.control.router();
+        let Ok(account) = self.accounts.route(&router, login, domain) else { return Verdict::Fault };
         self.counters.add(Count::Hashes, u64::from(evidence.is_hashed()));
+        let issuers = Arc::clone(&lock(&self.issuers));
         let Some(account) = account else {
-            let proof = self.hasher.check(None, &evidence);
+            let proof = self.hasher.check(None, &evidence, &issuers);
             assert!(proof.is_none(), "a proof for no account");
             return Verdict::Denied(Denial::UnknownAccount);
         };
         let subject = (account.name.clone(), account.password_revision, &account.credentials);
-        let proof = self.hasher.check(Some(subject), &evidence);
+        let proof = self.hasher.check(Some(subject), &evidence, &issuers);
         match proof {
-            _ if !account.may_log_in() => Verdict::Denied(Denial::Disabled(account.name)),
+            _ if !account.may_log_in_by(&evidence) => Verdict::Denied(Denial::Disabled(account.name)),
             Some(proof) => {
                 let proof = proof.of_operator(self.accounts.is_operator(&account));
                 if let Evidence::Password(secret) = evidence
@@ -215,13 +191,6 @@ impl Worker {
             self.counters.add(Count::UpgradesGivenUp, 1);
         }
     }
-}
-
-/// The time to wait in tens of seconds or in minutes, for people, and a day at most.
-fn too_many(of: FailuresOf, wait: Duration) -> Verdict {
-    let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).clamp(1, 86_400);
-    let step = if seconds > 60 { 60 } else { 10 };
-    Verdict::TooManyFailures { of, retry_after_s: seconds.next_multiple_of(step) }
 }
 
 pub(super) fn seconds_since_1970() -> u64 {

@@ -12,8 +12,8 @@ use crate::model::limits::{COMMAND_LINE_BYTES_MAX, LINE_BYTES_MAX};
 use crate::model::{AccountName, Dialect, Tick};
 use crate::proto::sasl::Question;
 use crate::proto::{
-    Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, FailuresOf, Reply, Session, Told,
-    Verdict, Wire, redacted, sasl,
+    Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, Reply, Session, Told, Verdict,
+    Wire, redacted, sasl,
 };
 use crate::ring::Key;
 use crate::service::{Answer, Order, Request, Ticket};
@@ -35,6 +35,8 @@ pub(super) struct Dialogue {
     is_listed: bool,
     /// Who is being logged in or changed, for the log.
     subject: Option<Box<str>>,
+    /// How it wants to log in, for the log.
+    method: &'static str,
     /// Which command is being carried out, for the log.
     verb: Option<cli::Verb>,
     /// Set while the service owes an answer; tells the service when the client has hung up.
@@ -59,6 +61,7 @@ impl Dialogue {
             is_debugged,
             is_listed: false,
             subject: None,
+            method: "",
             verb: None,
             owed: None,
             rest: None,
@@ -234,6 +237,7 @@ impl Dialogue {
                 self.ask(key, Request::Ask { question, domain }, desk)
             }
             Effect::Verify { login, evidence } => {
+                self.method = evidence.method();
                 self.subject = Some(login.to_string().into());
                 let domain = desk.listeners[self.listener].domain.clone();
                 self.ask(key, Request::Verify { login, domain, evidence }, desk)
@@ -300,8 +304,12 @@ impl Dialogue {
             }
             Answer::Verified(verdict) => {
                 self.log_login(&subject, &verdict);
-                if let Verdict::Accepted(proof) = &verdict {
-                    self.enter(key, proof.account(), desk);
+                match &verdict {
+                    Verdict::Accepted(proof) => self.enter(key, proof.account(), desk),
+                    Verdict::Denied(Denial::UnknownAccount | Denial::WrongPassword(_)) => {
+                        desk.control.note_failure(self.peer.ip(), &desk.live);
+                    }
+                    Verdict::Denied(Denial::Disabled(_)) | Verdict::Busy { .. } | Verdict::Fault => {}
                 }
                 Event::Verified(verdict)
             }
@@ -336,7 +344,7 @@ impl Dialogue {
         let Self { number: session, peer, .. } = self;
         match verdict {
             Verdict::Accepted(proof) => {
-                event!(target: "PWD", MAJOR, session, %peer, "'{}' connected(PASS)", proof.account());
+                event!(target: "PWD", MAJOR, session, %peer, "'{}' connected({})", proof.account(), self.method);
             }
             Verdict::Denied(Denial::UnknownAccount) => {
                 event!(target: "PWD", MAJOR, session, %peer, "login refused: no account '{login}'");
@@ -346,13 +354,6 @@ impl Dialogue {
             }
             Verdict::Denied(Denial::Disabled(account)) => {
                 event!(target: "PWD", MAJOR, session, %peer, "login refused: '{account}' may not log in here");
-            }
-            Verdict::TooManyFailures { of, .. } => {
-                let whose = match of {
-                    FailuresOf::Account => "to it",
-                    FailuresOf::Address => "from its address",
-                };
-                event!(target: "PWD", PROBLEM, session, %peer, "login of '{login}' refused: too many {whose} have failed");
             }
             Verdict::Busy { .. } => {
                 event!(target: "PWD", MAJOR, session, %peer, "login of '{login}' put off: the server is busy");

@@ -14,6 +14,7 @@
 
 mod certificates;
 mod endpoint;
+mod identity;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::identity::names_in;
 use crate::model::TlsPeer;
 
 /// One connection's TLS, seen from the server.
@@ -87,7 +88,11 @@ impl Session {
         let export = |connection: &ServerConnection| {
             connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok()
         };
-        TlsPeer { binding: is_unique.then(|| export(&self.connection)).flatten() }
+        let certificate = self.connection.peer_certificates().and_then(<[_]>::first);
+        TlsPeer {
+            binding: is_unique.then(|| export(&self.connection)).flatten(),
+            certified: certificate.map(|certificate| names_in(certificate)).unwrap_or_default(),
+        }
     }
 
     /// Whether the client has said its last word (close_notify).

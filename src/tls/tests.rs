@@ -2,13 +2,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+    PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, SanType,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tempfile::TempDir;
 
+use super::identity::names_in;
 use super::*;
 
 /// Files for a server, and for those who trust it.
@@ -218,6 +220,45 @@ fn a_client_may_have_a_certificate_where_it_is_asked_for_one() {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let stranger = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     assert!(shown(&certified(&stranger)).unwrap_err().contains("certificate"));
+}
+
+#[test]
+fn a_certificate_names_its_mail_addresses_or_else_what_it_is_commonly_called() {
+    let names = |common: &str, alternatives: &[SanType]| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common);
+        params.subject_alt_names = alternatives.to_vec();
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        names_in(certificate.der()).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let address = |text: &str| SanType::Rfc822Name(text.try_into().unwrap());
+    let host = SanType::DnsName("a.example".try_into().unwrap());
+    assert_eq!(names("alice", &[]), ["alice"]);
+    assert_eq!(names("alice", std::slice::from_ref(&host)), ["alice"]);
+    let both = [address("alice@example.com"), host, address("al@example.com")];
+    assert_eq!(names("somebody", &both), ["alice@example.com", "al@example.com"]);
+    assert_eq!(names(&"x".repeat(400), &[]), [""; 0], "too long for a name");
+    assert!(names_in(b"no certificate").is_empty());
+}
+
+#[test]
+fn both_sides_export_the_same_for_a_login_to_be_bound_to() {
+    let mut folder = Folder::new();
+    let pair = folder.issue(&["a.example"], &PKCS_ECDSA_P256_SHA256);
+    let endpoint = endpoint(&[pair], None);
+    let talk = |client: &Arc<ClientConfig>| {
+        let mut pair = Pair::new(client, "a.example", &endpoint);
+        pair.talk(usize::MAX).unwrap();
+        let own = pair.client.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).unwrap();
+        (pair.server.peer().binding, own)
+    };
+    let (first, own) = talk(&folder.client());
+    assert_eq!(first, Some(own));
+    assert_ne!(talk(&folder.client()).0, first, "each connection has its own");
+    let older = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS12]);
+    let older = older.with_root_certificates(folder.trusted.clone()).with_no_client_auth();
+    assert_eq!(talk(&Arc::new(older)).0, None);
 }
 
 #[test]

@@ -33,6 +33,7 @@ const REPLIES: &[Reply] = &[
     Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBase64)),
     Reply::BadCommand(CommandFault::BadResponse(SaslFault::Malformed)),
     Reply::BadCommand(CommandFault::BadResponse(SaslFault::OtherIdentity)),
+    Reply::BadCommand(CommandFault::BadResponse(SaslFault::NoCertificate)),
     Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBound)),
     Reply::BadCommand(CommandFault::BadResponse(SaslFault::Downgraded)),
     Reply::BadCommand(CommandFault::BadResponse(SaslFault::Cancelled)),
@@ -53,9 +54,9 @@ const REPLIES: &[Reply] = &[
     Reply::NewPasswordRefused(NewPasswordRefusal::SameAsName),
     Reply::NewPasswordRefused(NewPasswordRefusal::TooSimple),
     Reply::NewPasswordRefused(NewPasswordRefusal::OfApplication),
+    Reply::NewPasswordRefused(NewPasswordRefusal::WithoutPassword),
     Reply::NewPasswordRefused(NewPasswordRefusal::NotAllowed),
     Reply::ChangedElsewhere,
-    Reply::TooManyFailures { retry_after_s: 3600 },
     Reply::LoginBusy { retry_after_s: 2 },
     Reply::LoginFault,
     Reply::ChangeBusy { retry_after_s: 2 },
@@ -81,13 +82,14 @@ fn is_listed(reply: Reply) -> bool {
         Reply::BadCommand(Fault::BadResponse(SaslFault::NotBase64 | SaslFault::Malformed)) => {}
         Reply::BadCommand(Fault::BadResponse(SaslFault::OtherIdentity | SaslFault::Cancelled)) => {}
         Reply::BadCommand(Fault::BadResponse(SaslFault::NotBound | SaslFault::Downgraded)) => {}
+        Reply::BadCommand(Fault::BadResponse(SaslFault::NoCertificate)) => {}
         Reply::BadCommand(Fault::NewPasswordMissing | Fault::NewPasswordTooLong | Fault::NewPasswordControl) => {}
         Reply::TlsNeeded | Reply::TlsReady | Reply::TlsStarted | Reply::TlsNotOffered | Reply::NotBehindStls => {}
         Reply::LoginFirst | Reply::UserFirst | Reply::AlreadyLoggedIn | Reply::ApopNotEnabled => {}
         Reply::NewPasswordRefused(Refusal::TooShort { .. } | Refusal::SameAsOld) => {}
         Reply::NewPasswordRefused(Refusal::SameAsName | Refusal::TooSimple) => {}
-        Reply::NewPasswordRefused(Refusal::NotAllowed | Refusal::OfApplication) => {}
-        Reply::ChangedElsewhere | Reply::TooManyFailures { .. } | Reply::LoginBusy { .. } | Reply::LoginFault => {}
+        Reply::NewPasswordRefused(Refusal::NotAllowed | Refusal::OfApplication | Refusal::WithoutPassword) => {}
+        Reply::ChangedElsewhere | Reply::LoginBusy { .. } | Reply::LoginFault => {}
         Reply::ChangeBusy { .. } | Reply::ChangeFault | Reply::ChangeUnknown | Reply::LineTooLong => {}
         Reply::TimedOut(Timeout::Idle | Timeout::Login | Timeout::Line) | Reply::ShuttingDown => {}
     }

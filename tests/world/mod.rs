@@ -4,6 +4,7 @@
 pub(crate) mod client;
 pub(crate) mod gate;
 pub(crate) mod identity;
+mod issuer;
 pub(crate) mod log;
 pub(crate) mod medium;
 mod people;
@@ -254,6 +255,7 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(Gated::new(self.embedded(), Arc::clone(&self.gate)));
         let directory = Directory::new(Arc::clone(&store), main_domain());
         let service = Service::start(directory, store, Recognizer::new(), settings, &control);
+        service.trust(issuer::issuers());
         let bounded = service.clone();
         control.observe(move |news| {
             if let News::Settings(live) = news {

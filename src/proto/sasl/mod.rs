@@ -14,6 +14,8 @@
 //! that, or what the client claims; whether a claim is true is checked elsewhere. No exchange knows
 //! whether an account exists.
 
+mod bearer;
+mod external;
 mod login;
 mod plain;
 mod scram;
@@ -23,6 +25,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+pub use self::bearer::Bearer;
 use self::login::Login;
 use crate::model::{Evidence, LoginName, ScramHash, ScramOffer, Secret, TlsPeer};
 use crate::notation::base64;
@@ -41,14 +44,21 @@ pub enum Mechanism {
         /// Whether it is bound to the TLS connection: its name ends in -PLUS.
         is_plus: bool,
     },
+    /// RFC 4422, appendix A.
+    External,
+    /// RFC 7628, and what was before it.
+    Bearer(Bearer),
 }
 
 /// The one that a client should take first comes first.
-const MECHANISMS: [(Mechanism, &str); 6] = [
+const MECHANISMS: [(Mechanism, &str); 9] = [
+    (Mechanism::External, "EXTERNAL"),
     (Mechanism::Scram { hash: ScramHash::Sha256, is_plus: true }, "SCRAM-SHA-256-PLUS"),
     (Mechanism::Scram { hash: ScramHash::Sha1, is_plus: true }, "SCRAM-SHA-1-PLUS"),
     (Mechanism::Scram { hash: ScramHash::Sha256, is_plus: false }, "SCRAM-SHA-256"),
     (Mechanism::Scram { hash: ScramHash::Sha1, is_plus: false }, "SCRAM-SHA-1"),
+    (Mechanism::Bearer(Bearer::OauthBearer), "OAUTHBEARER"),
+    (Mechanism::Bearer(Bearer::Xoauth2), "XOAUTH2"),
     (Mechanism::Plain, "PLAIN"),
     (Mechanism::Login, "LOGIN"),
 ];
@@ -61,12 +71,12 @@ impl Mechanism {
         known.map(|(mechanism, _)| *mechanism)
     }
 
-    /// Whether a password is sent, so that others must not be able to read it.
+    /// Whether a password or a token is sent, so that others must not be able to read it.
     #[must_use]
-    pub fn tells_password(self) -> bool {
+    pub fn tells_secret(self) -> bool {
         match self {
-            Self::Plain | Self::Login => true,
-            Self::Scram { .. } => false,
+            Self::Plain | Self::Login | Self::Bearer(_) => true,
+            Self::Scram { .. } | Self::External => false,
         }
     }
 }
@@ -105,6 +115,8 @@ pub enum SaslFault {
     Malformed,
     /// The client wants to log in as one account with the password of another.
     OtherIdentity,
+    /// The client has shown no certificate, or one that names nobody.
+    NoCertificate,
     /// The client binds its login to another connection than this one, or in another way.
     NotBound,
     /// The client could bind its login, and believes that the server cannot: somebody may have
@@ -144,6 +156,9 @@ pub enum Next {
     Ask(Question, Asking),
     /// Check this. The exchange is over.
     Check(Claim),
+    /// Check this. The exchange is over, unless the claim is wrong: then the client gets
+    /// [`Bearer::excuse`] first.
+    CheckToken(Claim, Bearer),
 }
 
 /// What an exchange must know.
@@ -180,6 +195,8 @@ pub struct Exchange(State);
 enum State {
     Plain,
     Login(Login),
+    External(Vec<LoginName>),
+    Bearer(Bearer),
     ScramFirst(Box<scram::Opening>),
     ScramLast(Box<scram::Challenged>),
 }
@@ -194,6 +211,14 @@ impl Exchange {
         let (challenge, state): (&'static [u8], _) = match mechanism {
             Mechanism::Plain => (b"", State::Plain),
             Mechanism::Login => (login::NAME_PROMPT, State::Login(Login::Name)),
+            Mechanism::Bearer(bearer) => (b"", State::Bearer(bearer)),
+            Mechanism::External => {
+                let certified = peer.map(|peer| peer.certified.clone()).unwrap_or_default();
+                if certified.is_empty() {
+                    return Err(SaslFault::NoCertificate);
+                }
+                (b"", State::External(certified))
+            }
             Mechanism::Scram { hash, is_plus } => {
                 let binding = peer.and_then(|peer| peer.binding);
                 (b"", State::ScramFirst(Box::new(scram::Opening { hash, is_plus, binding })))
@@ -220,6 +245,11 @@ impl Exchange {
         match self.0 {
             State::Plain => plain::parse(&bytes).map(Next::Check),
             State::Login(login) => login.respond(&bytes),
+            State::External(certified) => external::respond(&certified, &bytes).map(Next::Check),
+            State::Bearer(bearer) => {
+                let claim = bearer.parse(&bytes)?;
+                Ok(Next::CheckToken(claim, bearer))
+            }
             State::ScramFirst(opening) => {
                 let first = opening.parse(&bytes)?;
                 let question = Question::Scram { login: first.login.clone(), hash: first.hash };
@@ -290,7 +320,9 @@ mod tests {
             Ok(Next::Check(Claim { login, evidence: Evidence::Password(secret) })) => {
                 format!("{login} {}", secret.expose().escape_ascii())
             }
-            Ok(Next::Check(Claim { login, evidence: Evidence::Scram(proof) })) => format!("{login} {proof:?}"),
+            Ok(Next::Check(Claim { login, evidence }) | Next::CheckToken(Claim { login, evidence }, _)) => {
+                format!("{login} {evidence:?}")
+            }
             Ok(Next::Ask(question, _)) => format!("{question:?}"),
             Err(fault) => format!("{fault:?}"),
         }

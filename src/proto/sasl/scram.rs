@@ -131,7 +131,7 @@ impl Challenged {
 }
 
 /// Takes what stands before the first comma, and the comma.
-fn take_field<'a>(message: &mut &'a [u8]) -> Result<&'a [u8], SaslFault> {
+pub(super) fn take_field<'a>(message: &mut &'a [u8]) -> Result<&'a [u8], SaslFault> {
     let at = memchr::memchr(b',', message).ok_or(SaslFault::Malformed)?;
     let (field, rest) = mem::take(message).split_at(at);
     *message = &rest[1..];
@@ -139,7 +139,7 @@ fn take_field<'a>(message: &mut &'a [u8]) -> Result<&'a [u8], SaslFault> {
 }
 
 /// A name as it is meant.
-fn unescape(name: &[u8]) -> Result<Vec<u8>, SaslFault> {
+pub(super) fn unescape(name: &[u8]) -> Result<Vec<u8>, SaslFault> {
     let mut parts = name.split(|&byte| byte == b'=');
     let mut meant = parts.next().unwrap_or_default().to_vec();
     for part in parts {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{AccountName, NewPasswordRefusal, ScramOffer};
 use crate::proto::reply::tests::rules;
-use crate::proto::{Denial, FailuresOf, Timeout};
+use crate::proto::{Denial, Timeout};
 
 fn proof() -> Box<Authenticated> {
     Box::new(Authenticated::attest(AccountName::parse("alice@example.com").unwrap(), 1, None))
@@ -30,7 +30,7 @@ fn show(effect: &Effect) -> String {
         Effect::Verify { login, evidence: Evidence::Password(secret) } => {
             format!("Verify {login} {}", secret.expose().escape_ascii())
         }
-        Effect::Verify { login, evidence: Evidence::Scram(proof) } => format!("Verify {login} {proof:?}"),
+        Effect::Verify { login, evidence } => format!("Verify {login} {evidence:?}"),
         Effect::Ask(question) => format!("{question:?}"),
         Effect::Change { proof, secret } => {
             format!("Change {} {}", proof.account(), secret.expose().escape_ascii())
@@ -172,7 +172,7 @@ fn the_server_proves_itself_before_it_says_that_the_client_has_logged_in() {
     for (dialect, _) in DIALECTS {
         for empty in ["", "="] {
             let mut play = Play::new(dialect);
-            assert_eq!(prove(&mut play), "Verify tim ScramProof(SCRAM-SHA-1)");
+            assert_eq!(prove(&mut play), "Verify tim Scram(ScramProof(SCRAM-SHA-1))");
             assert_eq!(play.tell(Event::Verified(Verdict::Accepted(signed()))), "Challenge 'v=c2lnbmF0dXJl'");
             assert!(play.session.awaits_response() && play.session.is_authenticated());
             assert_eq!(play.line(empty), "LoggedIn");
@@ -214,7 +214,7 @@ fn a_login_is_bound_to_what_the_handshake_has_agreed_on() {
     let could = "AUTH SCRAM-SHA-1 eSwsbj10aW0scj1u";
     let with = |binding| {
         let mut play = Play { session: Session::new(Wire::Tls), rules: rules(Dialect::Communigate) };
-        assert_eq!(play.tell(Event::Secured(Box::new(TlsPeer { binding }))), "");
+        assert_eq!(play.tell(Event::Secured(Box::new(TlsPeer { binding, ..TlsPeer::default() }))), "");
         assert_eq!(play.tell(Event::Opened), "Greeting");
         play
     };
@@ -227,10 +227,45 @@ fn a_login_is_bound_to_what_the_handshake_has_agreed_on() {
 }
 
 #[test]
+fn a_client_with_a_certificate_says_whom_it_means() {
+    let mut play = Play::new(Dialect::Communigate);
+    assert_eq!(play.line("AUTH EXTERNAL"), "BadCommand(BadResponse(NoCertificate))");
+    play.session = Session::new(Wire::Tls);
+    play.tell(Event::Secured(Box::default()));
+    assert_eq!(play.line("AUTH EXTERNAL ="), "BadCommand(BadResponse(NoCertificate))");
+    let certified = vec![LoginName::new(b"tim").unwrap()];
+    play.session = Session::new(Wire::Tls);
+    play.tell(Event::Secured(Box::new(TlsPeer { certified, ..TlsPeer::default() })));
+    assert_eq!(play.line("AUTH EXTERNAL dG9t"), "BadCommand(BadResponse(OtherIdentity))");
+    assert_eq!(play.line("AUTH EXTERNAL"), "Challenge ''");
+    assert_eq!(play.line("="), "Verify tim Certificate");
+    assert_eq!(play.tell(accepted()), "LoggedIn");
+}
+
+#[test]
+fn a_client_whose_token_is_not_taken_is_told_so_before_its_login_fails() {
+    for (dialect, then) in DIALECTS {
+        for (line, excuse) in [
+            ("AUTH OAUTHBEARER bixhPXRpbSwBYXV0aD1CZWFyZXIgYS5iLmMBAQ==", r#"{\"status\":\"invalid_token\"}"#),
+            ("AUTH XOAUTH2 dXNlcj10aW0BYXV0aD1CZWFyZXIgYS5iLmMBAQ==", r#"{\"status\":\"401\",\"schemes\":\"bearer\"}"#),
+        ] {
+            for answer in ["AQ==", "=", "*", "NOOP"] {
+                let mut play = Play::new(dialect);
+                assert_eq!(play.line(line), "Verify tim Token(Token(***))");
+                assert_eq!(play.tell(denied()), format!("Challenge '{excuse}'"));
+                assert!(play.session.awaits_response() && !play.session.is_authenticated());
+                assert_eq!(play.line(answer), "Delay");
+                assert_eq!(play.tell(Event::DelayPassed), format!("Denied{then}"));
+            }
+        }
+    }
+}
+
+#[test]
 fn where_others_may_read_a_proof_is_taken_and_no_password() {
     let mut play = Play::new(Dialect::Communigate);
     play.session = Session::new(Wire::Exposed);
-    for line in ["USER alice", "AUTH PLAIN", "AUTH LOGIN dGlt"] {
+    for line in ["USER alice", "AUTH PLAIN", "AUTH LOGIN dGlt", "AUTH OAUTHBEARER", "AUTH XOAUTH2 ="] {
         assert_eq!(play.line(line), "TlsNeeded", "{line}");
     }
     prove(&mut play);
@@ -247,18 +282,6 @@ fn every_denial_looks_the_same() {
         play.lines(&["USER alice", "PASS bad"]);
         assert_eq!(play.tell(Event::Verified(Verdict::Denied(denial))), "Delay");
         assert_eq!(play.tell(Event::DelayPassed), "Denied");
-    }
-}
-
-#[test]
-fn a_login_that_was_not_looked_at_is_delayed_and_counts_as_a_failure() {
-    for (dialect, then) in DIALECTS {
-        let mut play = Play::new(dialect);
-        play.lines(&["USER alice", "PASS bad"]);
-        let verdict = Verdict::TooManyFailures { of: FailuresOf::Account, retry_after_s: 7 };
-        assert_eq!(play.tell(Event::Verified(verdict)), "Delay");
-        assert_eq!(play.tell(Event::DelayPassed), format!("TooManyFailures {{ retry_after_s: 7 }}{then}"));
-        assert_eq!(play.session.failures, 1);
     }
 }
 
@@ -582,7 +605,7 @@ fn debug_output_has_no_secret() {
 
 /// A line: now and then a sensible one.
 fn line() -> impl Strategy<Value = Vec<u8>> {
-    let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|STLS|INLINE|ECHO x|APOP a b|AUTH LOGIN|AUTH PLAIN AHRpbQBzZWNyZXQ=|dGlt|AUTH SCRAM-SHA-1|AUTH SCRAM-SHA-256 biwsbj10aW0scj1u|biwsbj10aW0scj1u|Yz1iaXdzLHI9bkFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSxwPUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQT0=|=|\\*|USER|PASS|NEWPASS|newpass \r|WHAT)";
+    let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|STLS|INLINE|ECHO x|APOP a b|AUTH LOGIN|AUTH PLAIN AHRpbQBzZWNyZXQ=|dGlt|AUTH EXTERNAL =|AUTH OAUTHBEARER|bixhPXRpbSwBYXV0aD1CZWFyZXIgYS5iLmMBAQ==|AUTH XOAUTH2 dXNlcj10aW0BYXV0aD1CZWFyZXIgYS5iLmMBAQ==|AUTH SCRAM-SHA-1|AUTH SCRAM-SHA-256 biwsbj10aW0scj1u|biwsbj10aW0scj1u|Yz1iaXdzLHI9bkFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSxwPUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQT0=|=|\\*|USER|PASS|NEWPASS|newpass \r|WHAT)";
     prop_oneof![12 => sensible.prop_map(String::into_bytes), 1 => Just(b"QUIT".to_vec()), 3 => any::<Vec<u8>>()]
 }
 
@@ -595,9 +618,8 @@ fn told(pick: u8) -> Told {
 }
 
 fn verdict(pick: u8) -> Verdict {
-    match pick % 7 {
+    match pick % 6 {
         0 => Verdict::Denied(Denial::UnknownAccount),
-        4 => Verdict::TooManyFailures { of: FailuresOf::Account, retry_after_s: 1 },
         1 => Verdict::Busy { retry_after_s: 1 },
         2 => Verdict::Fault,
         3 => Verdict::Accepted(signed()),
@@ -647,9 +669,15 @@ proptest! {
     #[test]
     fn no_order_of_events_changes_a_password_unproven_or_breaks_a_bound(
         is_poppassd: bool,
+        is_certified: bool,
         turns in vec((any::<u8>(), line()), 0..60),
     ) {
         let mut play = Play::new(if is_poppassd { Dialect::Poppassd } else { Dialect::Communigate });
+        if is_certified {
+            let certified = vec![LoginName::new(b"tim").unwrap()];
+            play.session = Session::new(Wire::Tls);
+            play.tell(Event::Secured(Box::new(TlsPeer { certified, binding: Some([7; 32]) })));
+        }
         let mut is_proven = false;
         for (pick, line) in turns {
             let was = play.session.awaits();

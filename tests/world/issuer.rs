@@ -1,0 +1,10 @@
+//! Whose tokens are taken in tests, with a key that transcripts know.
+
+use keyturn::auth::{Issuer, Issuers};
+
+/// What the tokens in transcripts are signed with, by HMAC of SHA-256.
+const KEYS: &str = r#"{"keys": [{"kty": "oct", "k": "d2hhdCB0aGUgaXNzdWVyIG9mIGV2ZXJ5IHdvcmxkIHNpZ25zIHdpdGg"}]}"#;
+
+pub(super) fn issuers() -> Issuers {
+    Issuers(vec![Issuer::new("https://login.example.com", "keyturn", "email", KEYS.as_bytes()).unwrap()])
+}
