@@ -85,7 +85,8 @@ impl Installation {
         Ok(Self { crowd, store, ledgers })
     }
 
-    fn turn(&self, generator: &Generator<'_>, seconds: f64) -> io::Result<Turn> {
+    /// One turn; another `seed` makes another choice of accounts.
+    fn turn(&self, generator: &Generator<'_>, seconds: f64, seed: usize) -> io::Result<Turn> {
         self.for_each_file(|file| {
             file.sync_all()?;
             Ok(fadvise(file, 0, None, Advice::DontNeed)?)
@@ -95,7 +96,7 @@ impl Installation {
         let idle_mib = mib("RssAnon")?;
         self.for_each_file(|mut file| io::copy(&mut file, &mut io::sink()).map(|_| ()))?;
         let load = Load { generator, address: server.address(), ledgers: &self.ledgers };
-        let outcome = load.run(&self.crowd, &format!("--clients {CLIENTS} --seconds {seconds}"))?;
+        let outcome = load.run(&self.crowd, &format!("--clients {CLIENTS} --seconds {seconds} --seed {seed}"))?;
         Ok(Turn {
             open_s: server.opened_in().as_secs_f64(),
             idle_mib,
@@ -135,7 +136,7 @@ fn main() -> io::Result<()> {
     for number in 1..=count {
         machine::await_quiet(patience)?;
         for (installation, turns) in installations.iter().zip(&mut turns) {
-            let turn = installation.turn(&generator, seconds)?;
+            let turn = installation.turn(&generator, seconds, number)?;
             println!(
                 "round {number}, {} accounts: open in {:.3} s, {:.1} changes/s, p99 {:.0} ms, {:.0} MiB",
                 installation.crowd.accounts, turn.open_s, turn.changes_per_s, turn.p99_ms, turn.busy_mib

@@ -23,7 +23,12 @@ use std::path::Path;
 use super::session::Ending;
 use crate::wire::Refusal;
 
-const FORMAT: &str = "keyturn-loadtest ledger 1";
+/// What the first line begins with.
+const TITLE: &str = "keyturn-loadtest ledger ";
+
+/// The format, and how passwords are called: a number means another password under another version.
+/// Under version 1 the accounts shared their passwords.
+const VERSION: &str = "2";
 
 /// How an attempted change ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +72,7 @@ pub(crate) struct Entry {
 pub(crate) struct Ledger(Option<File>);
 
 impl Ledger {
-    /// Opens the ledger at `path` to append to it.
+    /// Opens the ledger at `path` to append to what [`read`] has found there.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -77,7 +82,7 @@ impl Ledger {
         };
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         if file.metadata()?.len() == 0 {
-            writeln!(file, "{FORMAT}")?;
+            writeln!(file, "{TITLE}{VERSION}")?;
         }
         Ok(Self(Some(file)))
     }
@@ -128,22 +133,48 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<Entry>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    parse(&text).map_err(|line| io::Error::other(format!("{}: line {line} makes no sense", path.display())))
+    parse(&text).map_err(|fault| io::Error::other(format!("{}: {fault}", path.display())))
 }
 
-/// The entries of a ledger's text, or the number of the line that is wrong.
-fn parse(text: &str) -> Result<Vec<Entry>, usize> {
+/// Why a text is no ledger that can be gone on with.
+#[derive(Debug, PartialEq, Eq)]
+enum Fault {
+    /// It is none at all.
+    NotALedger,
+    /// It is one of this version.
+    Version(String),
+    /// The line with this number makes no sense.
+    Line(usize),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotALedger => f.write_str("not a ledger of keyturn-loadtest"),
+            Self::Version(found) => write!(
+                f,
+                "a ledger of version {found}, whose passwords are called otherwise than those of version {VERSION}; \
+                 check it with the release that wrote it, then prepare the accounts anew and begin another ledger"
+            ),
+            Self::Line(number) => write!(f, "line {number} makes no sense"),
+        }
+    }
+}
+
+/// The entries of a ledger's text.
+fn parse(text: &str) -> Result<Vec<Entry>, Fault> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut entries: Vec<Entry> = Vec::new();
     let mut open: HashMap<(u32, u32), usize> = HashMap::new();
-    for (line, number) in whole.lines().zip(1..) {
-        if number == 1 {
-            if line != FORMAT {
-                return Err(number);
-            }
-            continue;
+    let mut lines = whole.lines().zip(1..);
+    if let Some((title, _)) = lines.next() {
+        let version = title.strip_prefix(TITLE).ok_or(Fault::NotALedger)?;
+        if version != VERSION {
+            return Err(Fault::Version(version.to_owned()));
         }
-        let (word, account, password) = fields(line).ok_or(number)?;
+    }
+    for (line, number) in lines {
+        let (word, account, password) = fields(line).ok_or(Fault::Line(number))?;
         let outcome = match word {
             "intent" => {
                 open.insert((account, password), entries.len());
@@ -153,9 +184,9 @@ fn parse(text: &str) -> Result<Vec<Entry>, usize> {
             "acknowledged" => Outcome::Acknowledged,
             "refused" => Outcome::Refused,
             "unknown" => Outcome::Unknown,
-            _ => return Err(number),
+            _ => return Err(Fault::Line(number)),
         };
-        let index = open.remove(&(account, password)).ok_or(number)?;
+        let index = open.remove(&(account, password)).ok_or(Fault::Line(number))?;
         entries[index].outcome = Some(outcome);
     }
     Ok(entries)
@@ -193,11 +224,21 @@ mod tests {
 
     #[test]
     fn a_cut_last_line_is_left_out_and_nonsense_is_refused() {
-        let text = format!("{FORMAT}\nintent 1 1\nacknowledged 1");
-        assert_eq!(parse(&text), Ok(vec![Entry { account: 1, number: 1, outcome: None }]));
+        let parse_after_title = |lines: &str| parse(&format!("{TITLE}{VERSION}\n{lines}"));
+        let intent = Entry { account: 1, number: 1, outcome: None };
+        assert_eq!(parse_after_title("intent 1 1\nacknowledged 1"), Ok(vec![intent]));
+        assert_eq!(parse_after_title(""), Ok(vec![]));
         for bad in ["intent 1", "intent 1 1 1", "acknowledged 1 1", "hello 1 1"] {
-            assert_eq!(parse(&format!("{FORMAT}\n{bad}\n")), Err(2), "{bad}");
+            assert_eq!(parse_after_title(&format!("{bad}\n")), Err(Fault::Line(2)), "{bad}");
         }
-        assert_eq!(parse("something else\n"), Err(1));
+        assert_eq!(parse("something else\n"), Err(Fault::NotALedger));
+    }
+
+    /// Earlier ledgers were read on silently once, and all clients came with wrong passwords.
+    #[test]
+    fn a_ledger_of_another_version_is_refused_with_advice() {
+        let fault = parse("keyturn-loadtest ledger 1\nintent 1 1\n").unwrap_err();
+        assert_eq!(fault, Fault::Version("1".to_owned()));
+        assert!(fault.to_string().contains("prepare the accounts anew"), "{fault}");
     }
 }
