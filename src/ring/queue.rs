@@ -10,6 +10,7 @@ use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode};
 use rustix::io::Errno;
+use rustix::thread::{NanosleepRelativeResult, nanosleep};
 
 use super::{Buffer, Incoming, Key, OutId, Outgoing, RingSize, Waker};
 
@@ -104,6 +105,8 @@ pub enum Wait {
     No,
     /// Until something completes, but no longer than this.
     AtMost(Duration),
+    /// For so long, whatever completes: to reap many together costs each of them less.
+    Gather(Duration),
     /// Until something completes.
     Forever,
 }
@@ -341,6 +344,10 @@ impl Queue {
     /// Submits, sleeps as long as `wait` allows, and reaps into `into`.
     pub(super) fn turn(&mut self, wait: Wait, into: &mut Vec<Completion>) -> io::Result<()> {
         let time = match wait {
+            Wait::Gather(time) => {
+                self.submit_and_sleep(time)?;
+                Some(Timespec::new())
+            }
             Wait::No => Some(Timespec::new()),
             Wait::AtMost(time) => Some(Timespec::from(time)),
             Wait::Forever => None,
@@ -352,21 +359,24 @@ impl Queue {
         };
         // Waiting for one completion, even with no time to wait, is what lets the kernel run
         // deferred task work (IORING_ENTER_GETEVENTS).
-        let entered = self.ring.submitter().submit_with_args(1, &arguments);
-        if let Err(fault) = entered {
-            match Errno::from_io_error(&fault) {
-                // The time has passed; a signal came; the completion queue overflows and has to
-                // be reaped first; the kernel is short of memory for the moment.
-                Some(Errno::TIME | Errno::INTR | Errno::BUSY | Errno::AGAIN) => {}
-                _ => return Err(fault),
-            }
-        }
+        bear(self.ring.submitter().submit_with_args(1, &arguments))?;
         if self.ring.submission().cq_overflow() {
             self.overflows += 1;
         }
         into.append(&mut self.reaped);
         self.reap(into);
         Ok(())
+    }
+
+    /// Sleeps outside of the ring: in it, some completions wake whoever waits for more of them.
+    fn submit_and_sleep(&mut self, time: Duration) -> io::Result<()> {
+        bear(self.ring.submitter().submit())?;
+        let time = rustix::time::Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
+        match nanosleep(&time) {
+            // A signal may well cut it short.
+            NanosleepRelativeResult::Ok | NanosleepRelativeResult::Interrupted(_) => Ok(()),
+            NanosleepRelativeResult::Err(errno) => Err(errno.into()),
+        }
     }
 
     fn reap(&mut self, into: &mut Vec<Completion>) {
@@ -376,6 +386,16 @@ impl Queue {
             }
             into.extend(read_completion(&entry));
         }
+    }
+}
+
+/// Takes what the kernel says of being entered for success, unless the ring is of no use any more.
+fn bear(entered: io::Result<usize>) -> io::Result<()> {
+    match entered.as_ref().map_err(Errno::from_io_error) {
+        // The time has passed; a signal came; the completion queue overflows and has to be reaped
+        // first; the kernel is short of memory for the moment.
+        Ok(_) | Err(Some(Errno::TIME | Errno::INTR | Errno::BUSY | Errno::AGAIN)) => Ok(()),
+        Err(_) => entered.map(drop),
     }
 }
 

@@ -136,6 +136,32 @@ fn receiving_goes_on_after_all_buffers_were_in_use() {
     assert_eq!(ring.incoming.bytes(&buffer), b"NOOP\r\n");
 }
 
+/// What was queued is not kept back by the sleep, and what came meanwhile is reaped after it.
+#[test]
+fn a_turn_that_gathers_submits_first_and_reaps_last() {
+    let Pair { mut ring, server, client, .. } = connect();
+    let key = Key::new(0, 1);
+    ring.queue.receive_once(server.as_fd(), key);
+    let out = ring.outgoing.take();
+    ring.outgoing.write(out, 0, b"?");
+    ring.queue.send(server.as_fd(), key, &ring.outgoing, out, 0, 1);
+    let peer = std::thread::spawn(move || {
+        let mut question = [0];
+        (&client).read_exact(&mut question).unwrap();
+        (&client).write_all(b"!").unwrap();
+        client
+    });
+    let mut completions = Vec::new();
+    while completions.len() < 2 {
+        ring.turn(Wait::Gather(Duration::from_millis(5)), &mut completions).unwrap();
+    }
+    let client = peer.join().unwrap();
+    let (_, buffer, _) = data(completions.pop().unwrap());
+    assert_eq!(ring.incoming.bytes(&buffer), b"!");
+    assert!(matches!(completions[..], [Completion::Sent { result: Ok(1), .. }]), "{completions:?}");
+    drop(client);
+}
+
 #[test]
 fn a_cancelled_receive_says_so_and_nothing_stays_in_flight() {
     let Pair { mut ring, server, client, .. } = connect();

@@ -145,6 +145,19 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// Whether nothing was done because others were before it, or because nobody waits for it.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Told(Told::Busy { .. })
+                | Self::Verified(Verdict::Busy { .. })
+                | Self::Changed(ChangeOutcome::Busy { .. })
+        )
+    }
+}
+
 /// Where an answer goes: the session's place in its shard, opaque to the service. Every request is
 /// answered once, for the shard keeps the place until then. Set `abandoned` when the client has
 /// hung up: work not yet begun is then answered with "busy" instead of being done.
@@ -197,6 +210,7 @@ pub struct Service {
 }
 
 struct Inner {
+    kernel: Kernel,
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     recognizer: Recognizer,
@@ -269,6 +283,7 @@ impl Service {
         let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader, is_busy };
         threads.push(spawn("commit", || committer.run()));
         let inner = Inner {
+            kernel: settings.kernel,
             queue,
             counters,
             recognizer,
@@ -332,6 +347,12 @@ impl Service {
     /// Takes the tokens of these issuers from now on, and of no others.
     pub fn trust(&self, issuers: Issuers) {
         *lock(&self.inner.issuers) = Arc::new(issuers);
+    }
+
+    /// What makes the hashes.
+    #[must_use]
+    pub fn kernel(&self) -> Kernel {
+        self.inner.kernel
     }
 
     /// What was done so far.

@@ -24,6 +24,8 @@ pub(super) struct Desk {
     pub now: Tick,
     /// Counts the turns.
     pub turn: u64,
+    /// In this turn somebody was told that the server is busy.
+    pub has_refused: bool,
     /// No new lines are obeyed.
     pub is_stopping: bool,
     /// Empty between two steps of a session.

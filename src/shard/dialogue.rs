@@ -194,13 +194,7 @@ impl Dialogue {
     /// The answer came after the client was gone: only the log hears of it.
     pub(super) fn answer_nobody(&mut self, key: Key, answer: Answer, desk: &Desk) {
         let Self { number: session, peer, .. } = *self;
-        let is_dropped = matches!(
-            answer,
-            Answer::Told(Told::Busy { .. })
-                | Answer::Verified(Verdict::Busy { .. })
-                | Answer::Changed(ChangeOutcome::Busy { .. })
-        );
-        if is_dropped {
+        if answer.is_busy() {
             self.owed = None;
             let subject = self.subject.take().unwrap_or_default();
             event!(target: "PWD", MAJOR, session, %peer, "'{subject}' given up before any work: the client has hung up");
@@ -287,7 +281,9 @@ impl Dialogue {
         self.owed = Some(Arc::clone(&abandoned));
         let ticket =
             Ticket { session: key.to_bits(), abandoned, mailbox: Arc::clone(&desk.mailbox), peer: self.peer.ip() };
-        desk.service.submit(request, &ticket)
+        let answer = desk.service.submit(request, &ticket);
+        desk.has_refused |= answer.as_ref().is_some_and(Answer::is_busy);
+        answer
     }
 
     fn receive_answer(&mut self, key: Key, answer: Answer, desk: &Desk) -> Event<'static> {

@@ -28,6 +28,11 @@ const RETRY: Duration = Duration::from_millis(100);
 /// A failure to accept so long after the last one is another one, and is said again.
 const EPISODE: Duration = Duration::from_secs(60);
 
+/// After a turn in which somebody was refused for lack of workers, the next one begins so much later.
+/// Most sessions end so at such a time, and each of their steps would wake the shard by itself, in
+/// caches that a worker has filled since. Twice as long saves no more (`benches/record/overload.md`).
+const GATHER: Duration = Duration::from_millis(2);
+
 /// What a shard is made from.
 #[derive(Debug)]
 pub(super) struct ShardParts {
@@ -106,6 +111,7 @@ impl Shard {
             mailbox,
             now,
             turn: 0,
+            has_refused: false,
             is_stopping: false,
             effects: Vec::with_capacity(8),
             replies: Vec::with_capacity(4096),
@@ -180,11 +186,16 @@ impl Shard {
         self.ring_alarms();
     }
 
-    fn wait(&self) -> Wait {
+    fn wait(&mut self) -> Wait {
+        let gathers = std::mem::take(&mut self.desk.has_refused);
         if !self.again.is_empty() || !self.desk.mailbox.park() {
             return Wait::No;
         }
-        self.wheel.next().map_or(Wait::Forever, |next| Wait::AtMost(next.since(self.desk.now)))
+        match self.wheel.next().map(|next| next.since(self.desk.now)) {
+            next if gathers => Wait::Gather(next.map_or(GATHER, |time| time.min(GATHER))),
+            Some(time) => Wait::AtMost(time),
+            None => Wait::Forever,
+        }
     }
 
     fn complete(&mut self, completion: Completion) {

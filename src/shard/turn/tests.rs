@@ -190,6 +190,22 @@ fn late_completions_and_answers_do_not_touch_who_came_into_the_same_place() {
     }
 }
 
+#[test]
+fn a_shard_gathers_what_happens_after_it_has_refused_somebody() {
+    let mut stage = Stage::new(RingSize::default());
+    // A service that has stopped is as busy as can be.
+    stage.service.clone().stop();
+    let mut clients = [stage.connect()];
+    stage.turn_until_all_hear(&mut clients, "200 localhost keyturn");
+    clients[0].say(b"USER alice\r\n");
+    stage.turn_until_all_hear(&mut clients, "300 ");
+    assert!(!matches!(stage.shard.wait(), Wait::Gather(_)));
+    clients[0].say(b"PASS a wrong guess\r\n");
+    stage.turn_until("a refusal", |shard| shard.desk.has_refused);
+    assert!(matches!(stage.shard.wait(), Wait::Gather(time) if time <= GATHER));
+    assert!(!matches!(stage.shard.wait(), Wait::Gather(_)), "it does so once");
+}
+
 /// The two ends of a connection that no session has.
 fn pair() -> (OwnedFd, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
