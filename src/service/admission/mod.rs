@@ -55,11 +55,14 @@ const TURNS: [[Class; 3]; 8] = {
     [[Operator, Change, Login], CHANGE, CHANGE, CHANGE, [Login, Change, Operator], CHANGE, CHANGE, CHANGE]
 };
 
-/// Of the longest wait, the part that a forecast may reach at first, and at least; the part that is
-/// added to this for each long wait that ends well; and what each wait in vain takes of it.
-/// Together they let one in some thousand wait in vain.
+/// Of the longest wait, the part that a forecast may reach at first, at least and at most; the part
+/// that is added to this for each long wait that ends well; and what each wait in vain takes of it.
+/// Together they let one in some thousand wait in vain. When a crowd has gone, and half as many
+/// come as can be served, what it has left waiting is done in twice its time: with the most, before
+/// the longest wait is over.
 const TRUSTED_FIRST: u32 = 4;
 const TRUSTED_LEAST: u32 = 8;
+const TRUSTED_MOST: u32 = 3;
 const TRUST_GAINED: u32 = 1 << 14;
 const TRUST_LOST: u32 = 8;
 
@@ -219,7 +222,8 @@ impl<J: Patient> Admission<J> {
             }
             let waited = now.since(waiting.arrived);
             if waited >= self.trusted / 2 {
-                self.trusted = (self.trusted + self.bounds.wait_max / TRUST_GAINED).min(self.bounds.wait_max);
+                self.trusted =
+                    (self.trusted + self.bounds.wait_max / TRUST_GAINED).min(self.bounds.wait_max / TRUSTED_MOST);
             }
             return Some(Admitted { job: waiting.job, waited, pass });
         }
