@@ -171,6 +171,23 @@ fn sigusr1_writes_the_counters_to_the_log() {
     program.signal(Signal::USR1);
     let line = program.await_line("sessions=");
     assert!(line.contains(" accepted=1 ") && line.contains(" wrong_password=1 "), "{line}");
+    // Unoptimised, the other kernels are slower than the crate and are not taken.
+    assert!(line.contains(" kernel=crate hashes_per_second=") && !line.contains("hashes_per_second=0.0"), "{line}");
+}
+
+#[test]
+fn the_kernel_may_be_chosen_and_must_be_one() {
+    let home = Home::new("communigate", FAST);
+    let chosen = ["serve", "--kernel", "crate", "--listen", "nowhere"];
+    for (arguments, problem) in [
+        (&chosen[..], "--listen"),
+        (&["serve", "--kernel", "fastest"], "keyturn calibrate"),
+        (&["--kernel", "crate", "check"], "are for serving"),
+    ] {
+        let output = home.run(arguments, "");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", printed(&output));
+        assert!(printed(&output).contains(problem), "{arguments:?}: {}", printed(&output));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use keyturn::auth::argon2id::Kernel;
 
 use super::bulk::Format;
 
@@ -32,7 +33,7 @@ its password once.
 Signals:
   SIGTERM, SIGINT  stop: finish what is in flight, for at most drain_seconds
   SIGHUP           read the configuration file again and apply what can be applied
-  SIGUSR1          write the service's counters to the log
+  SIGUSR1          write the service's counters to the log, and the hashes a second since the last time
 
 Examples:
   keyturn serve
@@ -179,6 +180,16 @@ pub(crate) struct ServeArguments {
     /// Listen here, instead of where the configuration says; may be repeated
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Vec<SocketAddr>,
+
+    /// Hash with this kernel, instead of the fastest: `avx512`, `avx2` or `crate`
+    #[arg(long, value_name = "KERNEL", value_parser = parse_kernel)]
+    pub(crate) kernel: Option<Kernel>,
+}
+
+fn parse_kernel(name: &str) -> Result<Kernel, String> {
+    let known = Kernel::ALL.into_iter().find(|kernel| kernel.as_str() == name);
+    let kernel = known.ok_or_else(|| "there is no such kernel (see: keyturn calibrate)".to_owned())?;
+    if kernel.is_available() { Ok(kernel) } else { Err("this processor lacks the instructions for it".to_owned()) }
 }
 
 #[derive(Debug, Subcommand)]

@@ -61,16 +61,16 @@ pub(crate) fn run() -> ExitCode {
 fn carry_out(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { config: file, data, serve, command } = arguments;
     let is_serving = matches!(command, None | Some(Command::Serve(_)));
-    if !is_serving && !serve.listen.is_empty() {
-        let text = "--listen is for serving, not for this command";
+    if !is_serving && (!serve.listen.is_empty() || serve.kernel.is_some()) {
+        let text = "--listen and --kernel are for serving, not for this command";
         Arguments::command().error(ErrorKind::ArgumentConflict, text).exit();
     }
     let source = |serve: ServeArguments| Source { file, listen: serve.listen };
     match command {
-        None => serve::serve(&data, &source(serve)),
+        None => serve::serve(&data, serve.kernel, &source(serve)),
         Some(Command::Serve(more)) => {
-            let listen = [serve.listen, more.listen].concat();
-            serve::serve(&data, &source(ServeArguments { listen }))
+            let (listen, kernel) = ([serve.listen, more.listen].concat(), more.kernel.or(serve.kernel));
+            serve::serve(&data, kernel, &source(ServeArguments { listen, kernel }))
         }
         Some(Command::Account { action }) => {
             output::write(account::account(&action, &data, &source(serve))?.as_bytes())

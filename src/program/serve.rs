@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use keyturn::auth::Recognizer;
-use keyturn::auth::argon2id::{Selection, selection};
+use keyturn::auth::argon2id::{Kernel, Selection, selection};
 use keyturn::control::{Control, News};
 use keyturn::model::Clock;
-use keyturn::service::{Service, ServiceSettings};
+use keyturn::service::{Count, Service, ServiceSettings, Snapshot};
 use keyturn::shard::Server;
 use keyturn::syslog::{self, FAILURE, MAJOR, Shape, Sink};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -32,24 +32,31 @@ use super::welcome;
 /// sends it to the process and to its group.
 const SAME_SIGNAL: Duration = Duration::from_millis(100);
 
-/// Serves until a signal says to stop.
+/// Serves until a signal says to stop; hashes with the fastest kernel, or with `kernel`.
 ///
 /// # Errors
 /// The server could not start.
-pub(crate) fn serve(path: &Path, source: &Source) -> Result<(), Failure> {
+pub(crate) fn serve(path: &Path, kernel: Option<Kernel>, source: &Source) -> Result<(), Failure> {
     // Before any thread: a signal that arrives during the start waits here.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).map_err(Failure::failed)?;
     let data = Data::open(path, source, Absent::Create { main_domain: None })?;
     let log = Log::start(data.config.live.log_level)?;
     let version = env!("CARGO_PKG_VERSION");
     event!(target: "SYSTEM", MAJOR, "keyturn {version} is starting, data in {}", path.display());
-    let result = run(&data, path, source, &log, &mut signals);
+    let result = run(&data, path, kernel, source, &log, &mut signals);
     // The log ends before the message of a failure begins.
     log.sink.flush();
     result
 }
 
-fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signals) -> Result<(), Failure> {
+fn run(
+    data: &Data,
+    path: &Path,
+    kernel: Option<Kernel>,
+    source: &Source,
+    log: &Log,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
     if let Some(done) = welcome::found(data, path)? {
         event!(target: "SYSTEM", MAJOR, "{done}");
     }
@@ -63,7 +70,7 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
     });
     control.open(&data.directory)?;
     let issuers = issuers::load(&control.config())?;
-    let service = start_service(data, &control);
+    let service = start_service(data, kernel, &control);
     service.trust(issuers);
     let server = match Server::start(&control, &service) {
         Ok(server) => server,
@@ -87,17 +94,18 @@ fn run(data: &Data, path: &Path, source: &Source, log: &Log, signals: &mut Signa
     Ok(())
 }
 
-fn start_service(data: &Data, control: &Arc<Control>) -> Service {
+fn start_service(data: &Data, kernel: Option<Kernel>, control: &Arc<Control>) -> Service {
     let config = control.config();
     let settings = ServiceSettings {
         workers: thread::available_parallelism().map_or(1, usize::from),
-        kernel: selection().kernel,
+        kernel: kernel.unwrap_or_else(fastest_kernel),
         cost: config.argon2id,
         queue_time_max: config.live.queue,
         queue_length_max: config.live.queue_length_max,
         password_characters_min: config.live.password_characters_min,
     };
-    tell_kernel(settings.workers);
+    let (name, workers) = (settings.kernel.as_str(), settings.workers);
+    event!(target: "SYSTEM", MAJOR, "hashing with the {name} kernel in {workers} threads");
     let store = Arc::clone(&data.store);
     let service = Service::start(data.directory.clone(), store, Recognizer::new(), settings, control);
     let bounded = service.clone();
@@ -122,11 +130,12 @@ fn obey(signals: &mut Signals, data: &Data, source: &Source, control: &Control, 
     let watch = Watch::new(&config);
     thread::scope(|scope| {
         let keeper = thread::Builder::new().name("certificates".into());
+        let mut told = service.snapshot();
         let keeper = (!config.certificates.is_empty()).then(|| keeper.spawn_scoped(scope, || watch.keep(server)));
         for signal in signals.forever() {
             match signal {
                 SIGHUP => reload(data, source, control, (server, service), &watch),
-                SIGUSR1 => event!(target: "SYSTEM", MAJOR, "sessions={} {}", server.sessions(), service.snapshot()),
+                SIGUSR1 => told = tell_counters(server, service, &told),
                 _ => break,
             }
         }
@@ -138,15 +147,22 @@ fn obey(signals: &mut Signals, data: &Data, source: &Source, control: &Control, 
     });
 }
 
-/// Says what makes the hashes; a kernel that this processor could run and that makes wrong ones is
-/// a fault worth knowing.
-fn tell_kernel(workers: usize) {
+/// Says what was done so far, and how fast since it was `told` last; returns what it now told.
+fn tell_counters(server: &Server, service: &Service, told: &Snapshot) -> Snapshot {
+    let (sessions, kernel, now) = (server.sessions(), service.kernel().as_str(), service.snapshot());
+    let hashes = now.per_second_since(told, Count::Hashes);
+    event!(target: "SYSTEM", MAJOR, "sessions={sessions} kernel={kernel} hashes_per_second={hashes:.1} {now}");
+    now
+}
+
+/// A kernel that this processor could run and that makes wrong hashes is a fault worth knowing.
+fn fastest_kernel() -> Kernel {
     let Selection { kernel, failed } = selection();
     for failed in failed {
         let failed = failed.as_str();
         event!(target: "SYSTEM", FAILURE, "the {failed} kernel makes wrong hashes on this processor and is not used");
     }
-    event!(target: "SYSTEM", MAJOR, "hashing with the {} kernel in {workers} threads", kernel.as_str());
+    *kernel
 }
 
 /// Ends the process at a second signal to stop; returns when `signals` is closed.

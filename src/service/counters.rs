@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::model::NewPasswordRefusal;
+use crate::model::{NewPasswordRefusal, Tick};
 use crate::proto::{ChangeOutcome, Denial, Told, Verdict};
 
 use super::Answer;
@@ -221,14 +221,15 @@ impl Counters {
         }
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot { values: Count::ALL.map(|count| self.value(count).load(Ordering::Relaxed)) }
+    pub(super) fn snapshot(&self, taken: Tick) -> Snapshot {
+        Snapshot { taken, values: Count::ALL.map(|count| self.value(count).load(Ordering::Relaxed)) }
     }
 }
 
 /// The counts at one moment, as nearly as they can be had while work goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
+    taken: Tick,
     values: [u64; Count::ALL.len()],
 }
 
@@ -237,6 +238,13 @@ impl Snapshot {
     #[must_use]
     pub fn of(&self, count: Count) -> u64 {
         self.values[count as usize]
+    }
+
+    /// How fast `count` has grown since `earlier`; zero when no time has passed.
+    #[must_use]
+    pub fn per_second_since(&self, earlier: &Self, count: Count) -> f64 {
+        let (time, more) = (self.taken.since(earlier.taken), self.of(count).saturating_sub(earlier.of(count)));
+        if time.is_zero() { 0.0 } else { more as f64 / time.as_secs_f64() }
     }
 }
 
@@ -262,7 +270,7 @@ mod tests {
             assert_eq!(count as usize, index, "{count:?}");
             counters.set(count, index as u64 + 1);
         }
-        let line = counters.snapshot().to_string();
+        let line = counters.snapshot(Tick(0)).to_string();
         let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
         assert_eq!(names.len(), Count::ALL.len());
         assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=31"), "{line}");
@@ -273,7 +281,17 @@ mod tests {
     fn the_longest_wait_is_kept() {
         let counters = Counters::default();
         [3, 7, 5].map(Duration::from_millis).into_iter().for_each(|waited| counters.begun(waited));
-        let snapshot = counters.snapshot();
+        let snapshot = counters.snapshot(Tick(0));
         assert_eq!([Count::Begun, Count::WaitedMs, Count::WaitedMsMax].map(|count| snapshot.of(count)), [3, 15, 7]);
+    }
+
+    #[test]
+    fn a_rate_is_what_was_added_in_the_time_between() {
+        let counters = Counters::default();
+        counters.add(Count::Hashes, 100);
+        let earlier = counters.snapshot(Tick(1000));
+        counters.add(Count::Hashes, 30);
+        assert_eq!(counters.snapshot(Tick(1500)).per_second_since(&earlier, Count::Hashes), 60.0);
+        assert_eq!(counters.snapshot(Tick(1000)).per_second_since(&earlier, Count::Hashes), 0.0);
     }
 }

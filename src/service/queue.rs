@@ -184,7 +184,7 @@ impl Queue {
         drop(state);
         counters.set(Count::Waiting, waiting as u64);
         counters.set(Count::JobUs, u64::try_from(job.as_micros()).unwrap_or(u64::MAX));
-        counters.snapshot()
+        counters.snapshot(self.clock.now())
     }
 
     /// Takes no more jobs; the workers end when the waiting ones are done.
@@ -212,7 +212,7 @@ mod tests {
     }
 
     fn given_up(counters: &Counters) -> u64 {
-        counters.snapshot().of(Count::UpgradesGivenUp)
+        counters.snapshot(Tick(0)).of(Count::UpgradesGivenUp)
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::world::{COST, IMPORTED, SETTINGS, World, postmaster, secret, verifica
 use super::{Answer, Count, Request, Service, ServiceSettings, lock};
 use crate::auth::prove;
 use crate::auth::{Credentials, ScramVerifier};
-use crate::model::{Argon2idCost, Authenticated, Evidence, LoginName, NewPasswordRefusal, ScramHash, ScramOffer};
+use crate::model::{Argon2idCost, Authenticated, Evidence, LoginName, NewPasswordRefusal, ScramHash, ScramOffer, Tick};
 use crate::proto::sasl::Question;
 use crate::proto::{ChangeOutcome, CommandOutcome, Denial, Told, Verdict};
 use crate::store::CommitFault;
@@ -175,7 +175,7 @@ fn a_login_through_an_imported_hash_upgrades_it_and_the_proof_goes_on() {
     assert!(matches!(outcome, ChangeOutcome::Changed(_)), "{outcome:?}");
     let counters = Arc::clone(&service.inner.counters);
     service.stop();
-    let snapshot = counters.snapshot();
+    let snapshot = counters.snapshot(Tick(0));
     assert_eq!((snapshot.of(Count::Upgraded), snapshot.of(Count::UpgradesGivenUp)), (1, 0));
 }
 
