@@ -5,7 +5,9 @@
 //! `h / 2` changes per second and no more; sessions and commits share the core with the hashing.
 //! First the hashing alone is measured, in this process, with the thread the service would have
 //! there (nice 19); then the server on the same CPU, with 16 clients on the other that change
-//! passwords as fast as they are let, and beside them NOOPs on a schedule.
+//! passwords as fast as they are let, and beside them NOOPs on a schedule. Then the same changes are
+//! asked of a server that hashes with the `argon2` crate, which tells what the kernel is worth to
+//! those who wait; and five times as many of the first one as it can do.
 //!
 //! `cargo bench --bench pool [-- --rounds N --seconds S]`. Writes `benches/record/pool.md`.
 
@@ -20,6 +22,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 #[path = "support/generator.rs"]
 mod generator;
+#[path = "support/load.rs"]
+mod load;
 #[path = "support/machine.rs"]
 mod machine;
 #[path = "support/process.rs"]
@@ -28,15 +32,24 @@ mod process;
 mod server;
 
 use generator::{Findings, Generator, finish};
+use load::{Crowd, Load, Outcome};
 use machine::Spread;
 use process::{Place, raise_open_files};
-use server::{PASSWORD, Server};
+use server::{DOMAIN, Home, PASSWORD, Server};
 
 const SERVER_CPU: usize = 0;
 const GENERATOR_CPU: usize = 1;
 const CLIENTS: usize = 16;
 const PROBES_PER_S: u32 = 1000;
-const RATIO_MIN: f64 = 0.93;
+const RATIO_MIN: f64 = 0.95;
+/// Of the changes per second with the fastest kernel, against those with the crate.
+const KERNEL_RATIO_MIN: f64 = 2.7;
+/// How many times as much is asked for as can be done, what is done of it against saturation, and how
+/// soon the others are told.
+const OVERLOAD: f64 = 5.0;
+const OVERLOAD_ACCOUNTS: u32 = 10_000;
+const GOODPUT_MIN: f64 = 0.95;
+const REFUSAL_P99_MS_MAX: f64 = 50.0;
 const PROBE_P99_US_MAX: f64 = 500.0;
 const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/record/pool.md");
 
@@ -48,8 +61,21 @@ struct Round {
     hash_cpu_ms: f64,
     /// Of the server, while nobody probes.
     changes: Findings,
+    /// The same of a server that hashes with the crate.
+    with_crate: Findings,
     /// NOOPs while the pool is saturated.
     probe: Findings,
+    /// Of five times as many clients as can be served.
+    overload: Outcome,
+}
+
+/// The servers that take turns, and who comes to them.
+struct Stage<'a> {
+    generator: &'a Generator<'a>,
+    server: Server,
+    with_crate: Server,
+    crowd: Crowd,
+    ledgers: tempfile::TempDir,
 }
 
 impl Round {
@@ -62,6 +88,16 @@ impl Round {
     /// the server. Other processes do not blur it.
     fn cpu_ratio(&self) -> f64 {
         2.0 * self.hash_cpu_ms / (self.changes.number("server_cpu_ns_per_op") / 1e6)
+    }
+
+    /// What the kernel is worth.
+    fn kernel_ratio(&self) -> f64 {
+        self.changes.number("ops_per_s") / self.with_crate.number("ops_per_s")
+    }
+
+    /// What is done of too much, against saturation.
+    fn goodput(&self) -> f64 {
+        self.overload.number("/goodput_per_s") / self.changes.number("ops_per_s")
     }
 
     /// What other processes used, in processors; the generator that runs beside the probe is among
@@ -115,24 +151,49 @@ fn hash_until(cpu: usize, enough: &AtomicBool, done: &AtomicU64, recognizer: Rec
     }
 }
 
-/// One round: the pool alone, the server, the server with probes.
-fn measure(cpus: &[usize], generator: &Generator<'_>, server: &Server, seconds: f64) -> io::Result<Round> {
-    let (hashes, hash_cpu_ms) = hash_alone(cpus, Duration::from_secs_f64(seconds));
-    let pid = server.pid();
-    let change = |seconds: f64| {
-        format!("changes --connections {CLIENTS} --user u{{}} --password-stdin --server-pid {pid} --seconds {seconds}")
-    };
-    let changes = generator.run(server.address(), &change(seconds))?;
-    // The load lasts longer than the probe's set-up and window.
-    let load = generator.start(server.address(), &change(seconds + 4.0))?;
-    std::thread::park_timeout(Duration::from_secs(1));
-    let probe = format!(
-        "noop-probe --rate {PROBES_PER_S} --connections 4 --user u{CLIENTS} --password-stdin --server-pid {pid} \
-         --seconds {seconds}"
-    );
-    let probe = generator.run(server.address(), &probe);
-    finish(load)?;
-    Ok(Round { hashes, hash_cpu_ms, changes, probe: probe? })
+impl<'a> Stage<'a> {
+    fn new(generator: &'a Generator<'a>) -> io::Result<Self> {
+        let place = Place { cpus: &[SERVER_CPU], nice: 0 };
+        let home = || {
+            let home = Home::new(1, Argon2idCost::default())?;
+            home.add_accounts(CLIENTS + 1).map(|()| home)
+        };
+        let (home, home_of_crate) = (home()?, home()?);
+        let crowd = Crowd { users: format!("o{{}}@{DOMAIN}"), accounts: OVERLOAD_ACCOUNTS, domains: 1 };
+        crowd.prepare(generator, home.store())?;
+        let with_crate = home_of_crate.serve_with(place, &["--kernel", "crate"])?;
+        Ok(Self { generator, server: home.serve(place)?, with_crate, crowd, ledgers: tempfile::tempdir()? })
+    }
+
+    /// One round: the pool alone, the servers, the first server with probes, and with too much to do.
+    fn measure(&self, seconds: f64) -> io::Result<Round> {
+        let Self { generator, server, with_crate, crowd, ledgers } = self;
+        let (hashes, hash_cpu_ms) = hash_alone(&[SERVER_CPU], Duration::from_secs_f64(seconds));
+        let change = |server: &Server, seconds: f64| {
+            let pid = server.pid();
+            format!(
+                "changes --connections {CLIENTS} --user u{{}} --password-stdin --server-pid {pid} --seconds {seconds}"
+            )
+        };
+        let changes = generator.run(server.address(), &change(server, seconds))?;
+        let with_crate = generator.run(with_crate.address(), &change(with_crate, seconds))?;
+        // The load lasts longer than the probe's set-up and window.
+        let load = generator.start(server.address(), &change(server, seconds + 4.0))?;
+        std::thread::park_timeout(Duration::from_secs(1));
+        let probe = format!(
+            "noop-probe --rate {PROBES_PER_S} --connections 4 --user u{CLIENTS} --password-stdin --server-pid {} \
+             --seconds {seconds}",
+            server.pid()
+        );
+        let probe = generator.run(server.address(), &probe);
+        finish(load)?;
+        let probe = probe?;
+        let rate = OVERLOAD * changes.number("ops_per_s");
+        let load = Load { generator, address: server.address(), ledgers: ledgers.path() };
+        // Whoever comes last is not served before the end: of a longer run that is a smaller part.
+        let overload = load.run(crowd, &format!("--arrivals poisson:{rate} --seconds {}", 2.0 * seconds))?;
+        Ok(Round { hashes, hash_cpu_ms, changes, with_crate, probe, overload })
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a bench speaks to its terminal")]
@@ -143,12 +204,18 @@ fn main() -> io::Result<()> {
     let seconds = machine::argument("--seconds", 5.0);
     let patience = machine::argument("--patience", 10.0);
     let generator = Generator::build(Place { cpus: &[GENERATOR_CPU], nice: 0 })?;
-    let server = Server::start(Place { cpus: &[SERVER_CPU], nice: 0 }, CLIENTS + 1, Argon2idCost::default())?;
+    let stage = Stage::new(&generator)?;
     let mut found = Vec::new();
     for round in 1..=tries {
         machine::await_quiet(patience)?;
-        let this = measure(&[SERVER_CPU], &generator, &server, seconds)?;
-        println!("round {round}: {:.1} hashes/s alone, ratio {:.3}", this.hashes, this.ratio());
+        let this = stage.measure(seconds)?;
+        println!(
+            "round {round}: {:.1} hashes/s alone, ratio {:.3}, {:.2} times the crate; of {OVERLOAD} times as much {:.3}",
+            this.hashes,
+            this.ratio(),
+            this.kernel_ratio(),
+            this.goodput()
+        );
         println!("  changes {}\n  probe   {}", this.changes, this.probe);
         found.push(this);
     }
@@ -162,8 +229,9 @@ fn main() -> io::Result<()> {
 /// The page that is kept.
 fn record(rounds: &[Round], tries: usize, seconds: f64, patience: f64) -> io::Result<String> {
     let over = |of: fn(&Round) -> f64| Spread::of(rounds.iter().map(of));
-    let ratio = over(Round::ratio);
+    let (ratio, kernel_ratio, goodput) = (over(Round::ratio), over(Round::kernel_ratio), over(Round::goodput));
     let p99 = over(|round| round.probe.number("p99_us"));
+    let refusal_p99 = over(|round| round.overload.number("/latency/refusal/p99_ms"));
     let reached = |reached: bool| if reached { "yes" } else { "no" };
     let count = rounds.len();
     Ok(format!(
@@ -176,6 +244,10 @@ fn record(rounds: &[Round], tries: usize, seconds: f64, patience: f64) -> io::Re
          | changes/s, server | {} | | |\n\
          | changes/s against hashes/s / 2 | **{}** | ≥ {RATIO_MIN} | {} |\n\
          | the same in processor time | {} | | |\n\
+         | changes/s, server with the crate for a kernel | {} | | |\n\
+         | changes/s against those with the crate | **{}** | ≥ {KERNEL_RATIO_MIN} | {} |\n\
+         | goodput against changes/s, {OVERLOAD} times as many asked for | **{}** | ≥ {GOODPUT_MIN} | {} |\n\
+         | a refusal meanwhile, p99 ms | **{}** | ≤ {REFUSAL_P99_MS_MAX} | {} |\n\
          | one change, p50 ms | {} | | |\n\
          | one change, p99 ms | {} | | |\n\
          | server CPU per change, ms | {} | | |\n\
@@ -190,6 +262,13 @@ fn record(rounds: &[Round], tries: usize, seconds: f64, patience: f64) -> io::Re
         ratio.show(3),
         reached(ratio.median >= RATIO_MIN),
         over(Round::cpu_ratio).show(3),
+        over(|round| round.with_crate.number("ops_per_s")).show(1),
+        kernel_ratio.show(2),
+        reached(kernel_ratio.median >= KERNEL_RATIO_MIN),
+        goodput.show(3),
+        reached(goodput.median >= GOODPUT_MIN),
+        refusal_p99.show(1),
+        reached(refusal_p99.median <= REFUSAL_P99_MS_MAX),
         over(|round| round.changes.number("p50_us") / 1e3).show(0),
         over(|round| round.changes.number("p99_us") / 1e3).show(0),
         over(|round| round.changes.number("server_cpu_ns_per_op") / 1e6).show(2),

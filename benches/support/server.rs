@@ -59,11 +59,28 @@ impl Home {
         if child.wait()?.success() { Ok(()) } else { Err(io::Error::other(format!("{arguments:?} failed"))) }
     }
 
+    /// Where the accounts lie.
+    pub(crate) fn store(&self) -> &Path {
+        &self.store
+    }
+
+    /// Adds accounts `u0` to `u<count - 1>`.
+    pub(crate) fn add_accounts(&self, count: usize) -> io::Result<()> {
+        (0..count).try_for_each(|index| {
+            self.run(&["account", "add", &format!("u{index}@{DOMAIN}"), "--password-stdin"], PASSWORD)
+        })
+    }
+
     /// Starts the server in `place`.
     pub(crate) fn serve(self, place: Place<'_>) -> io::Result<Server> {
+        self.serve_with(place, &[])
+    }
+
+    /// The same with more `arguments`.
+    pub(crate) fn serve_with(self, place: Place<'_>, arguments: &[&str]) -> io::Result<Server> {
         let log = File::create(self.path().join("log"))?;
         let mut command = self.command();
-        command.arg("serve").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.arg("serve").args(arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let clock = Clock::new();
         let process = Running(spawn_in(place, &mut command)?);
         await_listener(self.address)?;
@@ -89,9 +106,7 @@ impl Server {
     /// Starts a server in `place`, with one shard per CPU and with accounts `u0` to `u<accounts - 1>`, whose passwords cost `cost`.
     pub(crate) fn start(place: Place<'_>, accounts: usize, cost: Argon2idCost) -> io::Result<Self> {
         let home = Home::new(place.cpus.len(), cost)?;
-        for index in 0..accounts {
-            home.run(&["account", "add", &format!("u{index}@{DOMAIN}"), "--password-stdin"], PASSWORD)?;
-        }
+        home.add_accounts(accounts)?;
         home.serve(place)
     }
 
