@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use keyturn::auth::{Credentials, Hasher, Issuers, Recognizer};
 use keyturn::model::{AccountName, Argon2idCost, Dialect, DomainName, Evidence, Secret};
+use keyturn::proto::sasl::Mechanisms;
 use keyturn::proto::{Denial, Effect, Event, Framed, Inbox, Rules, Session, Verdict, Wire, greeting};
 use tokio_uring::net::{TcpListener, TcpStream};
 
@@ -37,6 +38,8 @@ pub(crate) fn serve(address: SocketAddr) -> io::Result<()> {
             dialect: Dialect::Communigate,
             greeting: greeting(Dialect::Communigate, &domain, None).into(),
             has_stls: false,
+            mechanisms: Mechanisms::ALL,
+            shown: Mechanisms::ALL,
             failures_max: 3,
         },
         account: AccountName::new("u0", domain).map_err(io::Error::other)?,

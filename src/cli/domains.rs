@@ -4,7 +4,7 @@ use super::call::{Call, Deed};
 use super::listing::{PAGE, Pages, step};
 use super::refusal::{Refusal, Stop};
 use super::right::ServerRight;
-use crate::directory::Scope;
+use crate::directory::{AuthMethods, Scope};
 use crate::model::DomainName;
 use crate::notation::Value;
 
@@ -113,12 +113,15 @@ fn update(call: &Call<'_>, scope: Scope<'_>) -> Done {
         let may = |key: &str| call.actor.has_code(key) && !key.eq_ignore_ascii_case("AdminDomainName");
         changes = changes.iter().filter(|(key, _)| may(key)).map(|(key, value)| (key, value.clone())).collect();
     }
-    Ok(Deed::Commit(call.directory().update_settings(scope, &changes)?))
+    let says_methods = AuthMethods::KEYS.iter().any(|key| changes.get(key).is_some());
+    let transaction = call.directory().update_settings(scope, &changes)?;
+    Ok(if says_methods { Deed::Renew(transaction) } else { Deed::Commit(transaction) })
 }
 
 /// Makes the argument the settings that `scope` chooses.
 fn replace(call: &Call<'_>, scope: Scope<'_>) -> Done {
-    Ok(Deed::Commit(call.directory().set_settings(scope, call.arguments.dictionary("settingsDict"))?))
+    // What a listener's domain offers may have been among what is replaced.
+    Ok(Deed::Renew(call.directory().set_settings(scope, call.arguments.dictionary("settingsDict"))?))
 }
 
 /// GETDOMAINSETTINGS

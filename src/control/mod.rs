@@ -25,6 +25,7 @@ mod logins;
 mod settings;
 mod statistics;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,8 +33,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::event;
 
 use crate::config::{Config, Live, ModuleFault};
-use crate::directory::{Directory, Holder, Router};
-use crate::model::Clock;
+use crate::directory::{AuthMethods, Directory, Holder, Router};
+use crate::model::{Clock, DomainName};
 use crate::notation::{Dictionary, Value};
 use crate::store::ReadFault;
 use crate::syslog::MAJOR;
@@ -76,6 +77,8 @@ pub struct Control {
     pub clock: Clock,
     settings: Mutex<Settings>,
     router: Mutex<Arc<Router>>,
+    /// Of the domains of the listeners.
+    methods: Mutex<BTreeMap<DomainName, AuthMethods>>,
     live: Mutex<Arc<Live>>,
     /// Grows with every change of `live`.
     edition: AtomicU64,
@@ -102,6 +105,7 @@ impl Control {
             live: Mutex::new(Arc::new(config.live.clone())),
             settings: Mutex::new(Settings::new(config, are_listeners_fixed)),
             router: Mutex::default(),
+            methods: Mutex::default(),
             edition: AtomicU64::new(0),
             logs_all: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
@@ -121,6 +125,7 @@ impl Control {
         settings.report_overruled();
         self.gate.read(directory)?;
         self.read_router(directory)?;
+        self.read_methods(settings.in_force(), directory)?;
         self.put_in_force(&settings);
         Ok(())
     }
@@ -135,6 +140,7 @@ impl Control {
         let read = settings.read(directory)?;
         self.gate.read(directory)?;
         self.read_router(directory)?;
+        self.read_methods(settings.in_force(), directory)?;
         let difference = settings.take_over(read);
         self.put_in_force(&settings);
         settings::report(&difference);
@@ -150,6 +156,7 @@ impl Control {
         let read = settings.read_over(file, directory)?;
         self.gate.read(directory)?;
         self.read_router(directory)?;
+        self.read_methods(settings.in_force(), directory)?;
         let difference = settings.take_over(read);
         if difference.is_empty() {
             event!(target: "SYSTEM", MAJOR, "configuration read again: nothing has changed");
@@ -170,6 +177,28 @@ impl Control {
         };
         *lock(&self.router) = Arc::new(table(Holder::Server)?.followed_by(table(Holder::Cluster)?));
         Ok(())
+    }
+
+    /// Reads which mechanisms of AUTH the domains of the listeners offer.
+    fn read_methods(&self, config: &Config, directory: &Directory) -> Result<(), ReadFault> {
+        let domains = config.listeners.iter().filter_map(|listener| listener.domain.as_ref());
+        let methods = |domain: &DomainName| Ok((domain.clone(), directory.auth_methods(domain)?));
+        let read = domains.chain([&config.main_domain]).map(methods).collect::<Result<_, ReadFault>>()?;
+        *lock(&self.methods) = read;
+        Ok(())
+    }
+
+    /// Which mechanisms of AUTH a domain offers that a listener is for, or the main domain.
+    #[must_use]
+    pub fn auth_methods(&self, domain: Option<&DomainName>) -> AuthMethods {
+        let domain = domain.cloned().unwrap_or_else(|| lock(&self.settings).in_force().main_domain.clone());
+        lock(&self.methods).get(&domain).cloned().unwrap_or_default()
+    }
+
+    /// Whether anybody's tokens are taken.
+    #[must_use]
+    pub fn takes_tokens(&self) -> bool {
+        !lock(&self.settings).in_force().oauth.is_empty()
     }
 
     /// The router table in force.

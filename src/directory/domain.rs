@@ -2,7 +2,7 @@
 
 use super::administration::{Change, Changed};
 use super::record::AccountRecord;
-use super::{Directory, DirectoryFault, keys, objects, sealing, settings};
+use super::{AuthMethods, Directory, DirectoryFault, keys, objects, sealing, settings};
 use crate::model::{AccountName, DomainName};
 use crate::notation::Dictionary;
 use crate::store::{ReadFault, Versioned};
@@ -23,6 +23,19 @@ impl Directory {
         let (_, record) = self.expect_domain(name)?;
         let defaults = self.defaults_for(&record)?;
         Ok(settings::effective_of_domain(record.settings, defaults.domains))
+    }
+
+    /// What the effective settings of a domain say of the mechanisms of AUTH. Of a domain that does
+    /// not exist nothing is said, so that there are all.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn auth_methods(&self, name: &DomainName) -> Result<AuthMethods, ReadFault> {
+        match self.effective_domain_settings(name) {
+            Ok(settings) => Ok(AuthMethods::new(&settings)),
+            Err(DirectoryFault::Read(fault)) => Err(fault),
+            Err(_) => Ok(AuthMethods::default()),
+        }
     }
 
     /// Whether a domain is the cluster's, and not the server's own.

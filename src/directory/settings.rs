@@ -102,7 +102,7 @@ pub(super) fn update(settings: &mut Dictionary, changes: &Dictionary) {
 }
 
 /// Whether `value` is the string `word`, in any case.
-fn is_word(value: &Value, word: &str) -> bool {
+pub(super) fn is_word(value: &Value, word: &str) -> bool {
     value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(word))
 }
 

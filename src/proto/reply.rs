@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use super::sasl::SaslFault;
+use super::sasl::{Mechanisms, SaslFault};
 use super::{CommandFault, Rules, Timeout};
 use crate::model::limits::REPLY_BYTES_MAX;
 use crate::model::{Dialect, DomainName, NewPasswordRefusal};
@@ -30,6 +30,8 @@ pub enum Reply {
     Done,
     /// HELP.
     Help,
+    /// AUTH alone: these can be used.
+    Mechanisms(Mechanisms),
     /// QUIT.
     Goodbye,
     /// The line is not a command.
@@ -89,20 +91,26 @@ const SECONDS: &str = " seconds";
 type Code = &'static [u8; 4];
 
 /// What is said in each dialect: code and text. `count`, if any, follows the text, and its unit
-/// follows that.
+/// follows that; so do the names of `mechanisms`, each behind a blank.
 struct Row<'a> {
     communigate: (Code, &'a str),
     poppassd: (Code, &'a str),
     count: Option<(u64, &'static str)>,
+    mechanisms: Mechanisms,
 }
 
 const fn success<'a>(communigate: &'a str, poppassd: &'a str) -> Row<'a> {
-    Row { communigate: (b"200 ", communigate), poppassd: (b"200 ", poppassd), count: None }
+    Row {
+        communigate: (b"200 ", communigate),
+        poppassd: (b"200 ", poppassd),
+        count: None,
+        mechanisms: Mechanisms::NONE,
+    }
 }
 
 /// A failure. `poppassd` clients know one code for it: some show the text of a 500 only.
 const fn failure<'a>(communigate: Code, text: &'a str) -> Row<'a> {
-    Row { communigate: (communigate, text), poppassd: (b"500 ", text), count: None }
+    Row { communigate: (communigate, text), poppassd: (b"500 ", text), count: None, mechanisms: Mechanisms::NONE }
 }
 
 impl Reply {
@@ -119,6 +127,7 @@ impl Reply {
                 communigate: (b"300 ", "please send the PASS"),
                 poppassd: (b"200 ", "Your password please."),
                 count: None,
+                mechanisms: Mechanisms::NONE,
             },
             Self::LoggedIn => success("login OK, proceed", "Your new password please."),
             Self::PasswordChanged => success("Password updated", "Password changed, thank-you."),
@@ -131,6 +140,7 @@ impl Reply {
                 "commands are USER PASS AUTH NEWPASS NOOP HELP QUIT",
                 "Commands: USER PASS AUTH NEWPASS NOOP HELP QUIT",
             ),
+            Self::Mechanisms(mechanisms) => Row { mechanisms, ..success("mechanisms are", "Mechanisms:") },
             Self::Goodbye => success("keyturn PWD connection closed", "Bye."),
             Self::TlsReady => success("please begin TLS", "Begin TLS, please."),
 
@@ -190,6 +200,10 @@ impl Reply {
         if let Some((count, unit)) = row.count {
             write!(out, "{count}{unit}").expect("a Vec takes every byte");
         }
+        for name in row.mechanisms.names() {
+            out.push(b' ');
+            out.extend_from_slice(name.as_bytes());
+        }
         out.extend_from_slice(b"\r\n");
         debug_assert!(out.len() - start <= REPLY_BYTES_MAX, "{self:?} is too long");
     }
@@ -207,8 +221,8 @@ fn bad_command(fault: CommandFault) -> Row<'static> {
         Fault::NewPasswordMissing => failure(b"500 ", "NEWPASS needs a new password"),
         Fault::NewPasswordTooLong => failure(b"500 ", "new password must have at most 1024 bytes"),
         Fault::NewPasswordControl => failure(b"500 ", "new password must not have control characters"),
-        Fault::MechanismMissing => failure(b"500 ", "AUTH needs a mechanism - PLAIN or LOGIN"),
-        Fault::MechanismUnknown => failure(b"500 ", "this mechanism is not offered - use PLAIN or LOGIN"),
+        Fault::MechanismMissing => failure(b"500 ", "AUTH needs a mechanism - none can be used here"),
+        Fault::MechanismUnknown => failure(b"500 ", "this mechanism is not offered - send AUTH alone for a list"),
         Fault::BadResponse(SaslFault::NotBase64) => failure(b"500 ", "response is not base64"),
         Fault::BadResponse(SaslFault::Malformed) => failure(b"500 ", "response does not fit the mechanism"),
         Fault::BadResponse(SaslFault::OtherIdentity) => failure(b"500 ", "acting for another account is not offered"),
@@ -276,6 +290,7 @@ pub(super) mod tests {
         Reply::PasswordChanged,
         Reply::Done,
         Reply::Help,
+        Reply::Mechanisms(Mechanisms::ALL),
         Reply::Goodbye,
         Reply::BadCommand(CommandFault::UnknownVerb),
         Reply::BadCommand(CommandFault::NameMissing),
@@ -328,7 +343,9 @@ pub(super) mod tests {
 
     pub(in super::super) fn rules(dialect: Dialect) -> Rules {
         let domain = DomainName::parse("mail.example.com").unwrap();
-        Rules { dialect, greeting: greeting(dialect, &domain, Some("0.1.0")).into(), has_stls: true, failures_max: 3 }
+        let greeting = greeting(dialect, &domain, Some("0.1.0")).into();
+        let (mechanisms, shown) = (Mechanisms::ALL, Mechanisms::ALL);
+        Rules { dialect, greeting, has_stls: true, mechanisms, shown, failures_max: 3 }
     }
 
     fn printed(dialect: Dialect, reply: Reply) -> String {
@@ -417,7 +434,7 @@ pub(super) mod tests {
         for dialect in DIALECTS {
             let greeting = greeting(dialect, &domain, Some("10.20.30-candidate.40")).into();
             let mut out = Vec::new();
-            Reply::Greeting.print(&Rules { dialect, greeting, has_stls: false, failures_max: 1 }, &mut out);
+            Reply::Greeting.print(&Rules { greeting, ..rules(dialect) }, &mut out);
             assert!(out.len() <= REPLY_BYTES_MAX);
         }
     }

@@ -1,7 +1,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::sasl::{self, Asking, Bearer, Claim, Exchange, Next, SaslFault};
+use super::sasl::{self, Asking, Bearer, Claim, Exchange, Mechanisms, Next, SaslFault};
 use super::{
     ChangeOutcome, Closing, Command, CommandFault, CommandLine, CommandOutcome, Effect, Effects, Event, Reply, Told,
     Verdict,
@@ -17,6 +17,10 @@ pub struct Rules {
     pub greeting: Arc<str>,
     /// Whether a session may begin TLS by STLS.
     pub has_stls: bool,
+    /// How clients may log in by AUTH.
+    pub mechanisms: Mechanisms,
+    /// Which of these they are told of.
+    pub shown: Mechanisms,
     /// Failed logins after which the session is closed, at least 1.
     pub failures_max: u8,
 }
@@ -334,17 +338,17 @@ fn answer(
         (_, Ok(C::Auth(mechanism, _))) if wire == Wire::Exposed && mechanism.tells_secret() => {
             turn.refuse(Reply::TlsNeeded, S::ExpectUser)
         }
+        (_, Ok(C::Auth(mechanism, _))) if !turn.rules.mechanisms.contains(mechanism) => {
+            turn.refuse(Reply::BadCommand(F::MechanismUnknown), S::ExpectUser)
+        }
+        (state, Err(F::MechanismMissing)) => match turn.rules.shown.possible(wire == Wire::Exposed, peer) {
+            Mechanisms::NONE => turn.refuse(Reply::BadCommand(F::MechanismMissing), state),
+            shown => turn.say(Reply::Mechanisms(shown), state),
+        },
         (_, Ok(C::User(login))) => turn.say(Reply::SendPass, S::ExpectPass { login }),
-        (
-            _,
-            Err(
-                fault @ (F::NameMissing
-                | F::NameTooLong
-                | F::MechanismMissing
-                | F::MechanismUnknown
-                | F::BadResponse(_)),
-            ),
-        ) => turn.refuse(Reply::BadCommand(fault), S::ExpectUser),
+        (_, Err(fault @ (F::NameMissing | F::NameTooLong | F::MechanismUnknown | F::BadResponse(_)))) => {
+            turn.refuse(Reply::BadCommand(fault), S::ExpectUser)
+        }
         (_, Ok(C::Auth(mechanism, initial))) => turn.exchange(Exchange::begin(mechanism, initial, peer)),
         (S::ExpectPass { login }, Ok(C::Pass(secret))) => {
             turn.verify(Claim { login, evidence: Evidence::Password(secret) }, None)

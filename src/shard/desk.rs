@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::{Cleartext, Listener, Live};
 use crate::control::{Control, End};
 use crate::model::{DomainName, NetworkList, Tick};
+use crate::proto::sasl::Mechanisms;
 use crate::proto::{Effects, Rules, Wire, greeting};
 use crate::service::{Mailbox, Service};
 use crate::tls::Endpoint;
@@ -66,20 +67,34 @@ impl House {
         main_domain: &DomainName,
         live: &Live,
         endpoint: Option<Arc<Endpoint>>,
+        control: &Control,
     ) -> Self {
         let version = (!listener.hide_version).then_some(env!("CARGO_PKG_VERSION"));
         let host = listener.domain.as_ref().unwrap_or(main_domain);
         let greeting = greeting(listener.dialect, host, version).into();
         let has_stls = endpoint.is_some() && !listener.tls;
-        let rules = Rules { dialect: listener.dialect, greeting, has_stls, failures_max: live.failures_max };
-        Self {
+        let (mechanisms, shown) = (Mechanisms::NONE, Mechanisms::NONE);
+        let (dialect, failures_max) = (listener.dialect, live.failures_max);
+        let rules = Rules { dialect, greeting, has_stls, mechanisms, shown, failures_max };
+        let mut house = Self {
             rules,
             domain: listener.domain.clone().map(Arc::new),
             endpoint,
             begins_with_tls: listener.tls,
             proxies: listener.proxy.clone(),
             cleartext: listener.cleartext,
-        }
+        };
+        house.offer_mechanisms(control);
+        house
+    }
+
+    /// Offers the mechanisms that its domain does. Where nobody's tokens are taken, they are not.
+    fn offer_mechanisms(&mut self, control: &Control) {
+        let methods = control.auth_methods(self.domain.as_deref());
+        let takes_tokens = control.takes_tokens();
+        let may = |name: &str| takes_tokens || !["OAUTHBEARER", "XOAUTH2"].contains(&name);
+        self.rules.mechanisms = Mechanisms::of(|name| may(name) && methods.include(name));
+        self.rules.shown = Mechanisms::of(|name| may(name) && methods.show(name));
     }
 
     /// How the bytes of a session with `peer` travel, at first.
@@ -98,6 +113,7 @@ impl Desk {
     pub(super) fn apply(&mut self, live: Arc<Live>) {
         for listener in &mut self.listeners {
             listener.rules.failures_max = live.failures_max;
+            listener.offer_mechanisms(&self.control);
         }
         self.live = live;
     }

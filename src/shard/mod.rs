@@ -137,7 +137,9 @@ impl Server {
     fn houses(&self, config: &Config) -> Vec<House> {
         let listeners = config.listeners.iter().zip(self.endpoints.iter());
         listeners
-            .map(|(listener, endpoint)| House::new(listener, &config.main_domain, &config.live, endpoint))
+            .map(|(listener, endpoint)| {
+                House::new(listener, &config.main_domain, &config.live, endpoint, &self.control)
+            })
             .collect()
     }
 

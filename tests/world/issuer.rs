@@ -5,6 +5,10 @@ use keyturn::auth::{Issuer, Issuers};
 /// What the tokens in transcripts are signed with, by HMAC of SHA-256.
 const KEYS: &str = r#"{"keys": [{"kty": "oct", "k": "d2hhdCB0aGUgaXNzdWVyIG9mIGV2ZXJ5IHdvcmxkIHNpZ25zIHdpdGg"}]}"#;
 
+/// The table of a configuration file that names him. The keys are given to servers past it.
+pub(super) const TABLE: &str =
+    "[[oauth]]\nissuer = \"https://login.example.com\"\naudience = \"keyturn\"\nkeys = \"keys.json\"\n";
+
 pub(super) fn issuers() -> Issuers {
     Issuers(vec![Issuer::new("https://login.example.com", "keyturn", "email", KEYS.as_bytes()).unwrap()])
 }

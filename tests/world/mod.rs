@@ -229,6 +229,7 @@ impl World {
         }
         text.push_str("[argon2id]\nm_kib = 64\nt = 1\np = 1\n");
         text.extend(self.identity.map(Identity::table));
+        text.push_str(issuer::TABLE);
         for Listener { address, kind: (dialect, keys) } in &self.listeners {
             let keys = keys.join("\n");
             write!(text, "[[listener]]\naddress = \"{address}\"\ndialect = \"{dialect}\"\n{keys}\n").unwrap();

@@ -71,6 +71,16 @@ impl Mechanism {
         known.map(|(mechanism, _)| *mechanism)
     }
 
+    /// Whether a client can use it over such a connection: `is_exposed` says that others may read
+    /// what is sent.
+    fn is_possible(self, is_exposed: bool, peer: Option<&TlsPeer>) -> bool {
+        match self {
+            Self::Plain | Self::Login | Self::Bearer(_) => !is_exposed,
+            Self::Scram { is_plus, .. } => !is_plus || peer.is_some_and(|peer| peer.binding.is_some()),
+            Self::External => peer.is_some_and(|peer| !peer.certified.is_empty()),
+        }
+    }
+
     /// Whether a password or a token is sent, so that others must not be able to read it.
     #[must_use]
     pub fn tells_secret(self) -> bool {
@@ -78,6 +88,47 @@ impl Mechanism {
             Self::Plain | Self::Login | Self::Bearer(_) => true,
             Self::Scram { .. } | Self::External => false,
         }
+    }
+}
+
+/// A set of mechanisms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mechanisms(u16);
+
+impl Mechanisms {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+
+    /// All there are.
+    pub const ALL: Self = Self((1 << MECHANISMS.len()) - 1);
+
+    /// Those whose names `is_wanted` accepts.
+    #[must_use]
+    pub fn of(is_wanted: impl Fn(&str) -> bool) -> Self {
+        Self::ALL.filter(|_, name| is_wanted(name))
+    }
+
+    /// Those of them that a client can use over such a connection.
+    #[must_use]
+    pub fn possible(self, is_exposed: bool, peer: Option<&TlsPeer>) -> Self {
+        self.filter(|mechanism, _| mechanism.is_possible(is_exposed, peer))
+    }
+
+    /// Whether `mechanism` is one of them.
+    #[must_use]
+    pub fn contains(self, mechanism: Mechanism) -> bool {
+        self.filter(|one, _| one == mechanism) != Self::NONE
+    }
+
+    /// Their names, the best first.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        MECHANISMS.iter().enumerate().filter(move |(index, _)| self.0 >> index & 1 == 1).map(|(_, (_, name))| *name)
+    }
+
+    fn filter(self, is_wanted: impl Fn(Mechanism, &str) -> bool) -> Self {
+        let bit =
+            |(index, (mechanism, name)): (usize, &(Mechanism, &str))| u16::from(is_wanted(*mechanism, name)) << index;
+        Self(self.0 & MECHANISMS.iter().enumerate().map(bit).sum::<u16>())
     }
 }
 
@@ -380,6 +431,20 @@ mod tests {
         assert_eq!(Mechanism::parse(b"plain"), Some(Mechanism::Plain));
         assert_eq!(Mechanism::parse(b"Login"), Some(Mechanism::Login));
         assert_eq!(Mechanism::parse(b"PLAI"), None);
+    }
+
+    #[test]
+    fn a_set_names_those_that_a_client_can_use() {
+        let names = |set: Mechanisms| set.names().collect::<Vec<_>>().join(" ");
+        let plain = Mechanisms::of(|name| ["PLAIN", "SCRAM-SHA-1-PLUS", "EXTERNAL"].contains(&name));
+        assert_eq!(names(plain), "EXTERNAL SCRAM-SHA-1-PLUS PLAIN");
+        assert!(plain.contains(Mechanism::Plain) && !plain.contains(Mechanism::Login));
+        assert_eq!(names(plain.possible(false, None)), "PLAIN");
+        assert_eq!(plain.possible(true, None), Mechanisms::NONE);
+        let certified = vec![LoginName::new(b"tim").unwrap()];
+        assert_eq!(plain.possible(false, Some(&TlsPeer { binding: Some([0; 32]), certified })), plain);
+        assert_eq!(Mechanisms::of(|_| true), Mechanisms::ALL);
+        assert_eq!(Mechanisms::ALL.names().count(), MECHANISMS.len());
     }
 
     #[test]

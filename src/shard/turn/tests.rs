@@ -51,7 +51,7 @@ impl Stage {
             index: 0,
             count: 1,
             ring_size,
-            houses: vec![House::new(&config.listeners[0], &config.main_domain, &config.live, None)],
+            houses: vec![House::new(&config.listeners[0], &config.main_domain, &config.live, None, &control)],
             doors: vec![door],
             service: service.clone(),
             control,
