@@ -8,6 +8,7 @@ mod line;
 mod notation;
 mod proxy;
 mod records;
+mod sasl;
 mod session;
 
 use keyturn::auth::{Credentials, legacy};
@@ -19,6 +20,7 @@ pub use line::line;
 pub use notation::notation;
 pub use proxy::proxy;
 pub use records::records;
+pub use sasl::sasl;
 pub use session::{session, stls};
 
 /// Cuts an input at its first NUL. Without one, all of it is the stream.

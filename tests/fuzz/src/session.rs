@@ -1,5 +1,6 @@
 use keyturn::model::limits::REPLY_BYTES_MAX;
 use keyturn::model::{AccountName, Authenticated, Dialect, DomainName, NewPasswordRefusal, ScramOffer};
+use keyturn::proto::sasl::Mechanisms;
 use keyturn::proto::{
     Awaits, ChangeOutcome, CommandOutcome, Denial, Effect, Effects, Event, Framed, Inbox, Reply, Rules, Session, Timeout,
     Told, Verdict, Wire, greeting,
@@ -72,7 +73,9 @@ struct Play<'a> {
 impl<'a> Play<'a> {
     fn new(dialect: Dialect, wire: Wire, choices: &'a [u8]) -> Self {
         let domain = DomainName::parse("mail.example.com").expect("a name");
-        let rules = Rules { dialect, greeting: greeting(dialect, &domain, None).into(), has_stls: true, failures_max: 3 };
+        let greeting = greeting(dialect, &domain, None).into();
+        let (mechanisms, shown) = (Mechanisms::ALL, Mechanisms::ALL);
+        let rules = Rules { dialect, greeting, has_stls: true, mechanisms, shown, failures_max: 3 };
         let (session, effects, sent) = (Session::new(wire), Effects::new(), Vec::new());
         Self {
             session,
