@@ -12,6 +12,7 @@ mod durability;
 mod durability_of_commands;
 mod house;
 mod lifecycle;
+mod listeners;
 mod listing;
 mod load;
 mod pressure;

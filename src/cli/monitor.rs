@@ -71,6 +71,7 @@ pub(super) fn test_loop(call: &Call<'_>) -> Done {
 /// GETCURRENTCONTROLLER: a server by itself is a cluster of one
 pub(super) fn controller(call: &Call<'_>) -> Done {
     let listeners = call.scene.control.config().listeners;
-    let address = listeners.first().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |listener| listener.address.ip());
+    let address = listeners.iter().find_map(|listener| listener.address.tcp());
+    let address = address.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip());
     Ok(Deed::Show(Value::from(&*address.to_string())))
 }

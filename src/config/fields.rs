@@ -144,8 +144,7 @@ impl<'p, 't, 'i> Fields<'p, 't, 'i> {
     pub(super) fn flag_where(&mut self, key: &'static str, may: bool, why: &str) -> bool {
         let flag = self.flag(key, false);
         if flag && !may {
-            let at = self.ask(key).map_or_else(|| self.at.clone(), Spanned::span);
-            self.note(&at, key, why);
+            self.refuse(key, why);
         }
         flag
     }
@@ -177,14 +176,20 @@ impl<'p, 't, 'i> Fields<'p, 't, 'i> {
         self.text(key, check)
     }
 
-    /// A list of networks, each a text; empty when the key is absent or wrong.
-    pub(super) fn networks(&mut self, key: &'static str) -> NetworkList {
-        let Some(value) = self.ask(key) else { return NetworkList::default() };
+    /// A problem with what stands under `key`.
+    pub(super) fn refuse(&mut self, key: &'static str, why: impl Display) {
+        let at = self.ask(key).map_or_else(|| self.at.clone(), Spanned::span);
+        self.note(&at, key, why);
+    }
+
+    /// A list of networks, each a text, if the key is there. It has at least one address.
+    pub(super) fn networks(&mut self, key: &'static str) -> Option<NetworkList> {
+        let value = self.ask(key)?;
         let DeValue::Array(array) = value.get_ref() else {
             let why =
                 format!("must be a list such as [\"192.0.2.0/24\", \"2001:db8::1\"], not {}", kind(value.get_ref()));
             self.note(&value.span(), key, why);
-            return NetworkList::default();
+            return None;
         };
         let mut entries = Vec::new();
         for element in array.iter() {
@@ -198,7 +203,11 @@ impl<'p, 't, 'i> Fields<'p, 't, 'i> {
                 Err(NetworkFault { what, .. }) => self.note(&element.span(), key, what),
             }
         }
-        entries.join("\n").parse().unwrap_or_default()
+        let networks: NetworkList = entries.join("\n").parse().ok()?;
+        if networks.is_empty() && entries.len() == array.len() {
+            self.note(&value.span(), key, "has no address; leave it out");
+        }
+        Some(networks)
     }
 
     /// The table under `key`, empty when there is none.

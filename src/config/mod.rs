@@ -13,15 +13,17 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{Argon2idCost, Dialect, DomainName, NetworkList};
+use crate::model::{Argon2idCost, DomainName};
 
 mod difference;
 mod fields;
+mod listener;
 pub mod module;
 mod parse;
 mod print;
 
 pub use difference::Difference;
+pub use listener::{Address, Cleartext, Listener, Restriction};
 pub use module::ModuleFault;
 
 /// The port a listener has when nothing else is said: CommuniGate Pro's own choice where port 106
@@ -93,58 +95,6 @@ impl TokenIssuer {
     pub const CLAIM: &str = "email";
 }
 
-/// From where passwords are taken in clear.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Cleartext {
-    /// From this machine; from elsewhere under TLS only.
-    #[default]
-    Loopback,
-    /// From everywhere.
-    Always,
-    /// From nowhere: under TLS only.
-    Never,
-}
-
-impl Cleartext {
-    /// All there are.
-    pub const ALL: [Self; 3] = [Self::Loopback, Self::Always, Self::Never];
-
-    /// The word the configuration file uses.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Loopback => "loopback",
-            Self::Always => "always",
-            Self::Never => "never",
-        }
-    }
-}
-
-/// One place to listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// Key `address`: IP address and port; port 0 lets the system choose (for tests).
-    pub address: SocketAddr,
-    /// Key `dialect`: which family of servers to behave like. Default `communigate`.
-    pub dialect: Dialect,
-    /// Key `domain`: completes bare login names here. Default `None`: the main domain.
-    pub domain: Option<DomainName>,
-    /// Key `hide_version`: leaves the version out of the greeting. Default false.
-    pub hide_version: bool,
-    /// Key `tls`: TLS from the first byte. Default false: by STLS, where there are certificates.
-    pub tls: bool,
-    /// Key `cleartext`: from where passwords are taken in clear. Default `loopback`.
-    pub cleartext: Cleartext,
-    /// Key `client_ca`: a file of certificates in PEM; clients that speak TLS are asked for a
-    /// certificate from one of those, and need not have one. Default `None`: they are not asked.
-    pub client_ca: Option<PathBuf>,
-    /// Key `proxy`: networks of proxies, in the notation of [`NetworkList`]. Who connects from there
-    /// must say within 3 seconds for whom, by a header of the PROXY protocol, version 1 or 2; who
-    /// connects from elsewhere speaks for itself, and to it such a header is a bad line. Default:
-    /// none.
-    pub proxy: NetworkList,
-}
-
 /// What a running server takes over on SIGHUP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
@@ -157,6 +107,9 @@ pub struct Live {
     /// Key `connections_per_address`: simultaneous sessions from one address, 0 to 1000000.
     /// Default 0: no limit.
     pub connections_per_address: u32,
+    /// Key `ipv6_prefix_length`: addresses of IPv6 that share so many of their first bits count as
+    /// one for that limit, 1 to 128. Default 64: what one customer of a network provider has.
+    pub ipv6_prefix_length: u8,
     /// Key `idle_seconds`: how long a session may send nothing, 1 to 86400. Default 300; clients
     /// of CommuniGate Pro count on no less.
     pub idle: Duration,
@@ -215,6 +168,7 @@ impl Default for Live {
             channels: 1000,
             channels_for_clients: 0,
             connections_per_address: 0,
+            ipv6_prefix_length: 64,
             idle: Duration::from_secs(300),
             login: Duration::from_secs(60),
             line: Duration::from_secs(30),
@@ -228,23 +182,6 @@ impl Default for Live {
             queue: Duration::from_secs(5),
             queue_length_max: 1024,
             log_level: 3,
-        }
-    }
-}
-
-impl Listener {
-    /// A listener at `address` with every other key at its default.
-    #[must_use]
-    pub fn at(address: SocketAddr) -> Self {
-        Self {
-            address,
-            dialect: Dialect::default(),
-            domain: None,
-            hide_version: false,
-            tls: false,
-            cleartext: Cleartext::default(),
-            client_ca: None,
-            proxy: NetworkList::default(),
         }
     }
 }
@@ -316,6 +253,7 @@ mod tests {
 
     use super::*;
     use crate::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX};
+    use crate::model::{Dialect, NetworkList};
 
     /// The errors of `text`, as an operator sees them.
     fn check(text: &str, errors: &[&str]) {
@@ -345,7 +283,9 @@ mod tests {
                 domain: DomainName::parse("example.com").ok(),
                 client_ca: Some("clients.pem".into()),
                 proxy: "192.0.2.0/24".parse().unwrap(),
-                ..Listener::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)))
+                restriction: Restriction::Grant("192.0.2.0/24".parse().unwrap()),
+                dual_stack: true,
+                ..Listener::at(Address::Unix("/run/socket".into()))
             }],
             ..Config::default()
         };
@@ -443,6 +383,61 @@ mod tests {
     }
 
     #[test]
+    fn sockets_of_all_kinds_are_told_apart_and_do_not_overlap() {
+        let listener = |address: &str, more: &str| format!("[[listener]]\naddress = \"{address}\"\n{more}\n");
+        let kinds = ["unix:/run/a b", "systemd:poppwd", "[::]:106", "0.0.0.0:106", "[::1]:107", "127.0.0.1:107"];
+        let config = Config::parse(&kinds.map(|kind| listener(kind, "")).concat()).unwrap();
+        assert_eq!(config.listeners.iter().map(|it| it.address.to_string()).collect::<Vec<_>>(), kinds);
+        let overlap = |other: &str| {
+            format!("line 5: listener.address: overlaps with {other}: all addresses are a listener by themselves")
+        };
+        check(&[listener("0.0.0.0:1", ""), listener("127.0.0.1:1", "")].concat(), &[&overlap("0.0.0.0:1")]);
+        check(&[listener("[::1]:1", ""), listener("[::]:1", "")].concat(), &[&overlap("[::1]:1")]);
+        check(&[listener("[::]:1", "dual_stack = true"), listener("127.0.0.1:1", "")].concat(), &[&overlap("[::]:1")]);
+        check(
+            &[listener("unix:/a", ""), listener("unix:/a", "")].concat(),
+            &["line 5: listener.address: unix:/a is listened on twice"],
+        );
+        let path = "line 2: listener.address: must be unix: and an absolute path of at most 107 bytes";
+        check(&listener("unix:here", ""), &[path]);
+        check(&listener(&format!("unix:/{}", "x".repeat(107)), ""), &[path]);
+        let name = "line 2: listener.address: must be systemd: and the FileDescriptorName of a socket unit";
+        check(&listener("systemd:", ""), &[name]);
+        check(&listener("systemd:a:b", ""), &[name]);
+        check(&listener("[::1]:1", "dual_stack = true"), &["line 3: listener.dual_stack: is for the address [::]"]);
+        check(
+            &listener("[::1]:1", "mode = \"0660\""),
+            &["line 3: listener.mode: is for addresses that begin with unix:"],
+        );
+        for mode in ["", "+660", "0888", "1777"] {
+            check(
+                &listener("unix:/a", &format!("mode = \"{mode}\"")),
+                &["line 3: listener.mode: must be permissions in octal digits, such as \"0660\""],
+            );
+        }
+    }
+
+    #[test]
+    fn connections_are_granted_or_denied() {
+        let listener = "[[listener]]\naddress = \"127.0.0.1:1\"\n";
+        let allows = |keys: &str, address: &str| {
+            let config = Config::parse(&format!("{listener}{keys}")).unwrap();
+            config.listeners[0].restriction.allows(address.parse().unwrap())
+        };
+        let (inside, outside) = ("10.1.2.3", "192.0.2.1");
+        assert!(allows("", inside) && allows("", outside));
+        assert!(allows("grant = [\"10.0.0.0/8\"]", inside) && !allows("grant = [\"10.0.0.0/8\"]", outside));
+        assert!(!allows("deny = [\"10.0.0.0/8\"]", inside) && allows("deny = [\"10.0.0.0/8\"]", outside));
+        check(
+            &format!("{listener}deny = [\"::1\"]\ngrant = [\"!::1\"]\n"),
+            &[
+                "line 3: listener.deny: cannot be had together with grant; an entry that begins with ! is left out of grant",
+                "line 4: listener.grant: has no address; leave it out",
+            ],
+        );
+    }
+
+    #[test]
     fn networks_are_lists_of_texts() {
         let listener = "[[listener]]\naddress = \"127.0.0.1:1\"\n";
         let proxy = |value: &str| format!("{listener}proxy = {value}\n");
@@ -506,7 +501,7 @@ mod tests {
 
     prop_compose! {
         fn any_live()(
-            (channels, connections_per_address) in (0..=1_000_000u32, 0..=1_000_000u32),
+            (channels, connections_per_address, ipv6_prefix_length) in (0..=1_000_000u32, 0..=1_000_000u32, 1..=128u8),
             channels_for_clients in 0..=1_000_000u32,
             (idle, login, line, drain) in (1..=86_400u64, 1..=86_400u64, 1..=86_400u64, 0..=3_600u64),
             (failures_max, delay_ms) in (1..=100u8, 0..=60_000u64),
@@ -516,7 +511,7 @@ mod tests {
             log_level in 0..=5u8,
         ) -> Live {
             Live {
-                channels, channels_for_clients, connections_per_address, failures_max, address_failures_max, password_characters_min, queue_length_max,
+                channels, channels_for_clients, connections_per_address, ipv6_prefix_length, failures_max, address_failures_max, password_characters_min, queue_length_max,
                 log_level,
                 address_failures: Duration::from_secs(address_failures),
                 address_block: Duration::from_secs(address_block),
@@ -550,6 +545,23 @@ mod tests {
             format!("{v4}\n{mark}{v4}-255.255.255.255\n{v6}")
         });
         proptest::collection::vec(network, 0..3).prop_map(|lines| lines.join("\n").parse().unwrap())
+    }
+
+    fn any_restrictions() -> impl Strategy<Value = (NetworkList, Restriction)> {
+        (any_networks(), any_networks(), any::<bool>()).prop_map(|(proxy, networks, grants)| {
+            let restriction = match grants {
+                _ if networks.is_empty() => Restriction::Nobody,
+                true => Restriction::Grant(networks),
+                false => Restriction::Deny(networks),
+            };
+            (proxy, restriction)
+        })
+    }
+
+    fn any_unix_listener() -> impl Strategy<Value = Option<Listener>> {
+        let listener = ("/[^\0]{1,20}", 0..=0o777_u16)
+            .prop_map(|(path, mode)| Listener { mode, ..Listener::at(Address::Unix(path.into())) });
+        proptest::option::of(listener)
     }
 
     prop_compose! {
@@ -586,15 +598,16 @@ mod tests {
             hide_version in any::<bool>(),
             domain in proptest::option::of(any_domain()),
             (certificates, tls, cleartext, client_ca) in any_security(),
-            proxy in any_networks(),
+            (proxy, restriction) in any_restrictions(),
+            unix in any_unix_listener(),
             master_key in proptest::option::of("[a-z/\"\\\\]{1,9}"),
             oauth in proptest::collection::vec(any_issuer(), 0..3),
             live in any_live(),
         ) -> Config {
             let dialect = if poppassd { Dialect::Poppassd } else { Dialect::Communigate };
             let listener = |port| Listener {
-                address: SocketAddr::new(ip, port), dialect, domain: domain.clone(), hide_version, tls, cleartext,
-                client_ca: client_ca.clone(), proxy: proxy.clone(),
+                address: SocketAddr::new(ip, port).into(), dual_stack: false, mode: Listener::DEFAULT_MODE, dialect, domain: domain.clone(), hide_version, tls, cleartext,
+                client_ca: client_ca.clone(), restriction: restriction.clone(), proxy: proxy.clone(),
             };
             Config {
                 main_domain,
@@ -603,7 +616,7 @@ mod tests {
                 argon2id: Argon2idCost { m_kib, t, p },
                 certificates,
                 oauth,
-                listeners: ports.into_iter().map(listener).collect(),
+                listeners: ports.into_iter().map(listener).chain(unix).collect(),
                 live,
             }
         }

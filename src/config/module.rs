@@ -54,6 +54,7 @@ pub const NUMBERS: &[Number] = &[
     number("PasswordLengthLimit", "password_length_min", "must be 1 to 1024"),
     number("QueueLengthLimit", "queue_length_max", "must be 1 to 1000000"),
     number("QueueTime", "queue_seconds", "must be 1 to 60"),
+    of_listener("IPv6PrefixLength", "ipv6_prefix_length", "must be 1 to 128"),
     of_listener("MaxConnectionsPerAddress", "connections_per_address", "must be 0 to 1000000"),
     of_listener("MaxInputChannels", "channels", "must be 0 to 1000000"),
     of_listener("ReservedForClients", "channels_for_clients", "must be 0 to 1000000"),
@@ -83,7 +84,7 @@ impl Config {
             let line = text.lines().find_map(|line| line.strip_prefix(number.file_key)?.strip_prefix(" = "));
             (number.key, Value::from(line.unwrap_or_default()))
         };
-        let ports = self.listeners.iter().map(|it| Value::Dictionary(port(it))).collect();
+        let ports = self.listeners.iter().filter_map(port).map(Value::Dictionary).collect();
         let mut listener: Dictionary = NUMBERS.iter().filter(|it| it.is_of_listener).map(value).collect();
         listener.insert(PORTS, Value::Array(ports));
         let mut settings: Dictionary = NUMBERS.iter().filter(|it| !it.is_of_listener).map(value).collect();
@@ -121,20 +122,29 @@ impl Config {
         Ok(config)
     }
 
-    /// The listeners that the table `ports` describes. One that is there already stays as it is in
-    /// all that the table does not say.
+    /// The listeners that the table `ports` describes, and those that are no ports. One that is there
+    /// already stays where it is, and as it is in all that the table does not say.
     fn listeners_at(&self, ports: &Value) -> Result<Vec<Listener>, ModuleFault> {
         const FAULT: ModuleFault = ModuleFault { key: PORTS, why: "must be an array of dictionaries" };
         let Value::Array(rows) = ports else { return Err(FAULT) };
-        let mut listeners: Vec<Listener> = Vec::new();
+        let mut fresh: Vec<Listener> = Vec::new();
         for row in rows {
             let Value::Dictionary(row) = row else { return Err(FAULT) };
             let Some(listener) = self.listener_at(row)? else { continue };
-            if listeners.iter().any(|other| other.address == listener.address) {
+            if fresh.iter().any(|other| other.overlaps(&listener)) {
                 return Err(ModuleFault { key: PORTS, why: "must not have a port twice" });
             }
-            listeners.push(listener);
+            fresh.push(listener);
         }
+        let mut listeners = Vec::new();
+        for old in &self.listeners {
+            match fresh.iter().position(|listener| listener.address == old.address) {
+                Some(index) => listeners.push(fresh.remove(index)),
+                None if old.address.tcp().is_none() => listeners.push(old.clone()),
+                None => {}
+            }
+        }
+        listeners.append(&mut fresh);
         if listeners.is_empty() {
             return Err(ModuleFault {
                 key: PORTS,
@@ -163,7 +173,8 @@ impl Config {
                 }
             },
         };
-        let is_it = |it: &&Listener| it.address.port() == port && ip.is_none_or(|ip| it.address.ip() == ip);
+        let is_there = |it: SocketAddr| it.port() == port && ip.is_none_or(|ip| it.ip() == ip);
+        let is_it = |it: &&Listener| it.address.tcp().is_some_and(is_there);
         let everywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let new = || Listener::at(SocketAddr::new(ip.unwrap_or(everywhere), port));
         let mut listener = self.listeners.iter().find(is_it).cloned().unwrap_or_else(new);
@@ -185,15 +196,15 @@ impl Config {
     }
 }
 
-/// A row of the table of ports.
-fn port(listener: &Listener) -> Dictionary {
-    let address = listener.address;
+/// A row of the table of ports; `None` for a listener that is no port.
+fn port(listener: &Listener) -> Option<Dictionary> {
+    let address = listener.address.tcp()?;
     let row = [
         (PORT_NUMBER, address.port().to_string()),
         (LOCAL_ADDRESS, address.ip().to_string()),
         (INITIAL_SECURITY, if listener.tls { "on" } else { "off" }.to_owned()),
     ];
-    row.iter().map(|(key, value)| (*key, Value::from(value.as_str()))).collect()
+    Some(row.iter().map(|(key, value)| (*key, Value::from(value.as_str()))).collect())
 }
 
 /// The number in `value`; a time, which the file has in seconds, may come with its unit.
@@ -230,7 +241,7 @@ mod tests {
     #[test]
     fn a_configuration_is_shown_as_the_module_and_read_back() {
         let text = "{AddressBlockTime=600;AddressFailuresLimit=0;AddressFailuresTime=60;DrainTime=10;FailedReplyDelay=1000;FailuresLimit=3;IdleTimeout=300;LineTimeout=30;\
-            Listener={MaxConnectionsPerAddress=0;MaxInputChannels=1000;\
+            Listener={IPv6PrefixLength=64;MaxConnectionsPerAddress=0;MaxInputChannels=1000;\
             Ports=({InitialSecurity=off;LocalAddress=\"127.0.0.1\";PortNumber=8106;});ReservedForClients=0;};\
             LoginTimeout=60;LogLevel=3;PasswordLengthLimit=8;QueueLengthLimit=1024;QueueTime=5;}";
         let module = Config::default().module();
@@ -272,14 +283,15 @@ mod tests {
             "[[listener]]\naddress = \"127.0.0.1:106\"\ndialect = \"poppassd\"\n[[listener]]\naddress = \"[::1]:8106\"\n",
         )
         .unwrap();
+        let ip = |text: &str| text.parse::<SocketAddr>().unwrap();
         let ports = |text: &str| {
             let config = base.with_module(&settings(&format!("{{Listener={{Ports={text};}};}}")));
             config.map(|config| config.listeners).map_err(|fault| fault.to_string())
         };
-        let all = [base.listeners[0].clone(), Listener::at("0.0.0.0:1106".parse().unwrap())];
+        let all = [base.listeners[0].clone(), Listener::at(ip("0.0.0.0:1106"))];
         assert_eq!(ports("({PortNumber=106;},{PortNumber=1106;InitialSecurity=off;},{PortNumber=0;})").unwrap(), all);
         let here = ports("({PortNumber=8106;LocalAddress=\"[::1]\";},{PortNumber=8106;LocalAddress=#I[127.0.0.1];})");
-        assert_eq!(here.unwrap()[1], Listener::at("127.0.0.1:8106".parse().unwrap()));
+        assert_eq!(here.unwrap()[1], Listener::at(ip("127.0.0.1:8106")));
         for (text, fault) in [
             ("x", "Ports must be an array of dictionaries"),
             ("(x)", "Ports must be an array of dictionaries"),
@@ -295,6 +307,20 @@ mod tests {
         ] {
             assert_eq!(ports(text).unwrap_err(), fault, "{text}");
         }
+    }
+
+    #[test]
+    fn listeners_that_are_no_ports_are_left_alone() {
+        let base = Config::parse(
+            "[[listener]]\naddress = \"unix:/run/keyturn\"\n[[listener]]\naddress = \"127.0.0.1:106\"\n\
+             [[listener]]\naddress = \"systemd:poppwd\"\n",
+        )
+        .unwrap();
+        assert_eq!(base.with_module(&base.module()).as_ref(), Ok(&base));
+        let ports = |text: &str| base.with_module(&settings(text)).unwrap().listeners;
+        assert_eq!(ports("{Listener={Ports=();};}"), [base.listeners[0].clone(), base.listeners[2].clone()]);
+        let more = ports("{Listener={Ports=({PortNumber=107;});};}");
+        assert_eq!(more[2], Listener::at("0.0.0.0:107".parse::<SocketAddr>().unwrap()));
     }
 
     proptest! {

@@ -1,13 +1,13 @@
 //! Which keys there are, and what each may hold.
 
-use std::net::SocketAddr;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeTable;
 
 use super::fields::{Fields, Problems};
-use super::{Certificate, Cleartext, Config, ConfigError, DEFAULT_PORT, Listener, Live, TokenIssuer};
+use super::{Address, Certificate, Cleartext, Config, ConfigError, Listener, Live, Restriction, TokenIssuer};
 use crate::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX, SECRET_BYTES_MAX};
 use crate::model::{Argon2idCost, Dialect, DomainName};
 
@@ -58,6 +58,7 @@ fn read_live(fields: &mut Fields<'_, '_, '_>, default: Live) -> Live {
             0..=1_000_000,
             default.connections_per_address,
         ),
+        ipv6_prefix_length: fields.number("ipv6_prefix_length", 1..=128, default.ipv6_prefix_length),
         idle: seconds(fields.number("idle_seconds", 1..=86_400, default.idle.as_secs())),
         login: seconds(fields.number("login_seconds", 1..=86_400, default.login.as_secs())),
         line: seconds(fields.number("line_seconds", 1..=86_400, default.line.as_secs())),
@@ -117,39 +118,75 @@ fn read_oauth(fields: &mut Fields<'_, '_, '_>) -> Option<Vec<TokenIssuer>> {
 }
 
 fn read_listeners(fields: &mut Fields<'_, '_, '_>, has_certificates: bool) -> Option<Vec<Listener>> {
-    let mut seen: Vec<SocketAddr> = Vec::new();
+    let mut seen: Vec<Listener> = Vec::new();
     let listeners = fields.tables("listener", |fields| {
-        let address = fields.text_needed("address", |text| {
-            let address = address(text)?;
-            if address.port() != 0 && seen.contains(&address) {
-                return Err(format!("{address} is listened on twice"));
-            }
-            seen.push(address);
-            Ok(address)
-        });
-        let dialect = fields.text("dialect", dialect).unwrap_or_default();
-        let domain = fields.text("domain", DomainName::parse);
-        let hide_version = fields.flag("hide_version", false);
-        let tls = fields.flag_where("tls", has_certificates, "needs a [[certificate]] with its chain and key");
-        let cleartext = fields.text("cleartext", cleartext).unwrap_or_default();
-        let client_ca = fields.text("client_ca", path);
-        let proxy = fields.networks("proxy");
-        Some(Listener { address: address?, dialect, domain, hide_version, tls, cleartext, client_ca, proxy })
+        let listener = read_listener(fields, has_certificates)?;
+        if let Some(other) = seen.iter().find(|other| other.overlaps(&listener)) {
+            let why = if other.address == listener.address {
+                format!("{} is listened on twice", other.address)
+            } else {
+                format!("overlaps with {}: all addresses are a listener by themselves", other.address)
+            };
+            fields.refuse("address", why);
+        }
+        seen.push(listener.clone());
+        Some(listener)
     })?;
     Some(listeners.into_iter().flatten().collect())
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let example = |ip: &str| format!("must be ADDRESS:PORT, such as \"{ip}:{DEFAULT_PORT}\"");
-    text.parse::<SocketAddr>().map_err(|_| match text.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V4(ip)) => format!("has no port: {}", example(&ip.to_string())),
-        Ok(std::net::IpAddr::V6(ip)) => format!("has no port: {}", example(&format!("[{ip}]"))),
-        Err(_) => format!("{}; host names are not looked up", example("127.0.0.1")),
+fn read_listener(fields: &mut Fields<'_, '_, '_>, has_certificates: bool) -> Option<Listener> {
+    let address = fields.text_needed("address", str::parse::<Address>);
+    let is_all_of_ipv6 = address.as_ref().and_then(Address::tcp).is_none_or(|it| it.ip() == Ipv6Addr::UNSPECIFIED);
+    let dual_stack = fields.flag_where("dual_stack", is_all_of_ipv6, "is for the address [::]");
+    let is_file = matches!(address, None | Some(Address::Unix(_)));
+    let mode =
+        fields.text("mode", |text| if is_file { mode(text) } else { Err("is for addresses that begin with unix:") });
+    let dialect = fields.text("dialect", dialect).unwrap_or_default();
+    let domain = fields.text("domain", DomainName::parse);
+    let hide_version = fields.flag("hide_version", false);
+    let tls = fields.flag_where("tls", has_certificates, "needs a [[certificate]] with its chain and key");
+    let cleartext = fields.text("cleartext", cleartext).unwrap_or_default();
+    let client_ca = fields.text("client_ca", path);
+    let restriction = read_restriction(fields);
+    let proxy = fields.networks("proxy").unwrap_or_default();
+    let mode = mode.unwrap_or(Listener::DEFAULT_MODE);
+    Some(Listener {
+        address: address?,
+        dual_stack,
+        mode,
+        dialect,
+        domain,
+        hide_version,
+        tls,
+        cleartext,
+        client_ca,
+        restriction,
+        proxy,
     })
 }
 
 fn something(text: &str) -> Result<String, &'static str> {
     if text.is_empty() { Err("must not be empty") } else { Ok(text.to_owned()) }
+}
+
+fn read_restriction(fields: &mut Fields<'_, '_, '_>) -> Restriction {
+    match (fields.networks("grant"), fields.networks("deny")) {
+        (None, None) => Restriction::Nobody,
+        (Some(networks), None) => Restriction::Grant(networks),
+        (None, Some(networks)) => Restriction::Deny(networks),
+        (Some(_), Some(_)) => {
+            fields
+                .refuse("deny", "cannot be had together with grant; an entry that begins with ! is left out of grant");
+            Restriction::Nobody
+        }
+    }
+}
+
+fn mode(text: &str) -> Result<u16, &'static str> {
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mode = u16::from_str_radix(text, 8).ok().filter(|mode| is_plain && *mode <= 0o777);
+    mode.ok_or("must be permissions in octal digits, such as \"0660\"")
 }
 
 fn path(text: &str) -> Result<PathBuf, &'static str> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{Certificate, Config, Listener, TokenIssuer};
+use super::{Address, Certificate, Config, Listener, Restriction, TokenIssuer};
 use crate::model::NetworkList;
 
 impl fmt::Display for Config {
@@ -20,6 +20,7 @@ impl fmt::Display for Config {
         writeln!(f, "channels = {}", live.channels)?;
         writeln!(f, "channels_for_clients = {}", live.channels_for_clients)?;
         writeln!(f, "connections_per_address = {}", live.connections_per_address)?;
+        writeln!(f, "ipv6_prefix_length = {}", live.ipv6_prefix_length)?;
         writeln!(f, "idle_seconds = {}", live.idle.as_secs())?;
         writeln!(f, "login_seconds = {}", live.login.as_secs())?;
         writeln!(f, "line_seconds = {}", live.line.as_secs())?;
@@ -48,14 +49,28 @@ impl fmt::Display for Config {
 impl fmt::Display for Listener {
     /// Prints a `[[listener]]` table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, dialect, domain, hide_version, tls, cleartext, client_ca, proxy } = self;
-        writeln!(f, "[[listener]]\naddress = \"{address}\"\ndialect = \"{}\"", dialect.as_str())?;
+        let Self { address, dual_stack, mode, dialect, domain, hide_version, tls, .. } = self;
+        let Self { cleartext, client_ca, restriction, proxy, .. } = self;
+        writeln!(f, "[[listener]]\naddress = {}", toml::Value::String(address.to_string()))?;
+        match address {
+            Address::Unix(_) => writeln!(f, "mode = \"{mode:04o}\"")?,
+            Address::Ip(_) | Address::Systemd(_) => {}
+        }
+        if *dual_stack {
+            writeln!(f, "dual_stack = true")?;
+        }
+        writeln!(f, "dialect = \"{}\"", dialect.as_str())?;
         if let Some(domain) = domain {
             writeln!(f, "domain = \"{domain}\"")?;
         }
         writeln!(f, "hide_version = {hide_version}\ntls = {tls}\ncleartext = \"{}\"", cleartext.as_str())?;
         if let Some(client_ca) = client_ca {
             writeln!(f, "client_ca = {}", text(client_ca))?;
+        }
+        match restriction {
+            Restriction::Nobody => {}
+            Restriction::Grant(list) => writeln!(f, "grant = {}", networks(list))?,
+            Restriction::Deny(list) => writeln!(f, "deny = {}", networks(list))?,
         }
         if !proxy.is_empty() {
             writeln!(f, "proxy = {}", networks(proxy))?;

@@ -13,7 +13,7 @@ use crossbeam_utils::CachePadded;
 #[derive(Debug, Default)]
 pub struct Channels {
     taken: CachePadded<AtomicU32>,
-    /// Sessions by address; kept only while `connections_per_address` is set, because it costs a
+    /// Sessions by address, or network of addresses; kept only while `connections_per_address` is set, because it costs a
     /// lock per connection.
     by_address: Mutex<HashMap<IpAddr, u32>>,
 }

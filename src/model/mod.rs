@@ -19,7 +19,7 @@ pub use clock::{Clock, Tick};
 pub use dialect::Dialect;
 pub use evidence::{Evidence, Token};
 pub use name::{AccountName, DomainName, LoginName, NameFault};
-pub use networks::{BadNetwork, NetworkFault, NetworkList};
+pub use networks::{BadNetwork, NetworkFault, NetworkList, network_of};
 pub use refusal::NewPasswordRefusal;
 pub use scram::{ScramHash, ScramOffer, ScramProof};
 pub use secret::Secret;

@@ -107,6 +107,19 @@ impl FromStr for NetworkList {
     }
 }
 
+/// What limits count as one address: one of IPv4, or the network of IPv6 with so many first bits,
+/// told by its first address.
+#[must_use]
+pub fn network_of(address: IpAddr, ipv6_prefix_length: u8) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let low = u128::MAX.checked_shr(ipv6_prefix_length.into()).unwrap_or(0);
+            Ipv6Addr::from_bits(address.to_bits() & !low).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
 /// Where and why a text is no list of network addresses. It never quotes the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetworkFault {
@@ -329,6 +342,16 @@ mod tests {
         }
         let fault = NetworkFault { line: 3, what: Address };
         assert_eq!(fault.to_string(), "this is no network address, in line 3");
+    }
+
+    #[test]
+    fn addresses_of_ipv6_count_by_their_first_bits() {
+        let of = |address: &str, bits: u8| network_of(address.parse().unwrap(), bits).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6", 64), "2001:db8:1:2::");
+        assert_eq!(of("2001:db8:1:2ff::", 56), "2001:db8:1:200::");
+        assert_eq!(of("2001:db8::1", 128), "2001:db8::1");
+        assert_eq!(of("ffff::1", 1), "8000::");
+        assert_eq!((of("192.0.2.7", 1), of("::ffff:192.0.2.7", 64)), ("192.0.2.7".to_owned(), "192.0.2.7".to_owned()));
     }
 
     #[test]

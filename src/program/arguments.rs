@@ -1,11 +1,11 @@
 //! The command line: what may be typed, and the help for it.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use keyturn::auth::argon2id::Kernel;
+use keyturn::config::Address;
 
 use super::bulk::Format;
 
@@ -38,7 +38,8 @@ Signals:
 Examples:
   keyturn serve
   keyturn serve --config /etc/keyturn.toml --data /var/lib/keyturn
-  keyturn serve --listen 127.0.0.1:106 --listen [::1]:106";
+  keyturn serve --listen 127.0.0.1:106 --listen [::1]:106
+  keyturn serve --listen unix:/run/keyturn/socket";
 
 const ACCOUNT_EXAMPLES: &str = "\
 These commands work on the data directory itself: stop the server that uses it first. A name without
@@ -150,6 +151,7 @@ const PRINT_EXAMPLES: &str = "\
 Examples:
   keyturn print config > /etc/keyturn.toml
   keyturn print unit > /etc/systemd/system/keyturn.service
+  keyturn print socket > /etc/systemd/system/keyturn.socket
   keyturn print completions bash > /etc/bash_completion.d/keyturn
   keyturn print man account add | man -l -";
 
@@ -177,9 +179,10 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct ServeArguments {
-    /// Listen here, instead of where the configuration says; may be repeated
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) listen: Vec<SocketAddr>,
+    /// Listen here, instead of where the configuration says: ADDRESS:PORT, unix:PATH or systemd:NAME; may
+    /// be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Vec<Address>,
 
     /// Hash with this kernel, instead of the fastest: `avx512`, `avx2` or `crate`
     #[arg(long, value_name = "KERNEL", value_parser = parse_kernel)]
@@ -434,6 +437,9 @@ pub(crate) enum PrintCommand {
         /// The command, such as `account add`
         command: Vec<String>,
     },
+    /// A systemd unit that opens the ports for the other one
+    #[command(after_help = "Examples:\n  keyturn print socket > /etc/systemd/system/keyturn.socket")]
+    Socket,
     /// A systemd unit
     #[command(after_help = "Examples:\n  keyturn print unit > /etc/systemd/system/keyturn.service")]
     Unit,

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use keyturn::config::{Cleartext, Listener};
+use keyturn::config::{Address, Cleartext, Listener, Restriction};
+use keyturn::model::NetworkList;
 
 use super::failure::{Exit, Failure};
 use super::master_key;
@@ -21,16 +22,16 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
     for listener in &config.listeners {
         let domain = listener.domain.as_ref().unwrap_or(&config.main_domain);
         let dialect = listener.dialect.as_str();
-        let (address, tls) = (listener.address, if listener.tls { "TLS, " } else { "" });
+        let (address, tls) = (&listener.address, if listener.tls { "TLS, " } else { "" });
         write!(out, "\nlisten on {address}: {tls}{dialect}, bare names in {domain}").map_err(Failure::failed)?;
         if let Some(whose) = turned_away(listener) {
             let policy = listener.cleartext.as_str();
             write!(out, "\n  {whose}passwords are taken under TLS only: cleartext is \"{policy}\"")
                 .map_err(Failure::failed)?;
         }
-        if !listener.proxy.is_empty() {
-            let networks = listener.proxy.entries().collect::<Vec<_>>().join(", ");
-            write!(out, "\n  a PROXY header is required from {networks}").map_err(Failure::failed)?;
+        for (rule, networks) in rules(listener) {
+            let networks = networks.entries().collect::<Vec<_>>().join(", ");
+            write!(out, "\n  {rule} {networks}").map_err(Failure::failed)?;
         }
     }
     match names {
@@ -51,12 +52,29 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
     Ok(out)
 }
 
+/// What holds for some addresses alone.
+fn rules(listener: &Listener) -> impl Iterator<Item = (&'static str, &NetworkList)> {
+    let restriction = match &listener.restriction {
+        Restriction::Nobody => None,
+        Restriction::Grant(networks) => Some(("connections are taken from nowhere but", networks)),
+        Restriction::Deny(networks) => Some(("no connections are taken from", networks)),
+    };
+    let proxy = Some(("a PROXY header is required from", &listener.proxy)).filter(|(_, it)| !it.is_empty());
+    restriction.into_iter().chain(proxy)
+}
+
 /// Whose passwords the listener does not take in clear, where somebody may send them so.
 fn turned_away(listener: &Listener) -> Option<&'static str> {
+    let is_of_this_machine = match &listener.address {
+        // A proxy on this machine speaks for others.
+        Address::Ip(address) => address.ip().is_loopback() && listener.proxy.is_empty(),
+        Address::Unix(_) => listener.proxy.is_empty(),
+        Address::Systemd(_) => false,
+    };
     match listener.cleartext {
         _ if listener.tls => None,
         Cleartext::Never => Some(""),
-        Cleartext::Loopback if !listener.address.ip().is_loopback() => Some("from other machines "),
+        Cleartext::Loopback if !is_of_this_machine => Some("from other machines "),
         Cleartext::Loopback | Cleartext::Always => None,
     }
 }

@@ -4,12 +4,13 @@ use std::fmt::Write;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
 
 use keyturn::auth::{Hasher, Recognizer};
-use keyturn::config::Config;
+use keyturn::config::{Address, Config};
 use keyturn::model::{Argon2idCost, Clock, Secret};
 use keyturn::ring::{self, Unavailable};
 use rustix::fs::{Access, access};
@@ -22,6 +23,8 @@ use super::settings::Source;
 
 /// Descriptors a server needs apart from its sessions, generously: rings, listeners, store, log.
 const OTHER_FILES_COUNT: u64 = 256;
+
+const LISTENER: &str = "listener";
 
 /// How something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +71,7 @@ pub(crate) fn doctor(path: &Path, source: &Source) -> Result<(String, usize), Fa
     checks.push(check_master_key(&config));
     checks.push(check_open_files(&config));
     checks.push(check_locked_memory());
-    checks.extend(config.listeners.iter().map(|listener| check_address(listener.address)));
+    checks.extend(config.listeners.iter().map(|listener| check_listener(&listener.address)));
     checks.push(check_data(path));
     let workers = thread::available_parallelism().map_or(1, usize::from);
     checks.push(check_memory(config.argon2id, workers, available_kib()));
@@ -170,24 +173,54 @@ fn check_locked_memory() -> Check {
     Check::good("locked memory", format!("{limit}; none is needed"))
 }
 
+fn check_listener(address: &Address) -> Check {
+    match address {
+        Address::Ip(address) => check_address(*address),
+        Address::Unix(path) => check_socket_path(path),
+        Address::Systemd(_) => Check::good(LISTENER, format!("{address} is what systemd opens (keyturn print socket)")),
+    }
+}
+
+fn check_socket_path(path: &Path) -> Check {
+    let shown = path.display();
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if !folder.is_dir() {
+        let advice = format!("make {} (RuntimeDirectory= in the unit does)", folder.display());
+        return Check::bad(LISTENER, format!("{shown} has no folder to be in"), advice);
+    }
+    if access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        let advice = format!("let user {} write to {}", geteuid().as_raw(), folder.display());
+        return Check::bad(LISTENER, format!("{shown} cannot be made"), advice);
+    }
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            Check::bad(LISTENER, format!("{shown} is something else than a socket"), "remove it or choose another path")
+        }
+        Ok(_) if UnixStream::connect(path).is_ok() => {
+            let advice = "by a running keyturn, or by another program (ss -lxp shows which) that must stop first";
+            Check::doubtful(LISTENER, format!("{shown} is in use"), advice)
+        }
+        _ => Check::good(LISTENER, format!("{shown} is free")),
+    }
+}
+
 fn check_address(address: SocketAddr) -> Check {
-    const NAME: &str = "listener";
     let Err(fault) = TcpListener::bind(address) else {
-        return Check::good(NAME, format!("{address} is free"));
+        return Check::good(LISTENER, format!("{address} is free"));
     };
     if fault.kind() == ErrorKind::AddrInUse {
         let advice = "by a running keyturn, or by another program (ss -ltnp shows which) that must stop first";
-        return Check::doubtful(NAME, format!("{address} is in use"), advice);
+        return Check::doubtful(LISTENER, format!("{address} is in use"), advice);
     }
     if fault.kind() == ErrorKind::PermissionDenied {
         let advice = "run as a service (keyturn print unit), grant CAP_NET_BIND_SERVICE, lower \
                       net.ipv4.ip_unprivileged_port_start, or listen on another port such as 8106";
-        return Check::bad(NAME, format!("{address} is a privileged port"), advice);
+        return Check::bad(LISTENER, format!("{address} is a privileged port"), advice);
     }
     if fault.kind() == ErrorKind::AddrNotAvailable {
-        return Check::bad(NAME, format!("{address} is no address of this machine"), "ip address shows them");
+        return Check::bad(LISTENER, format!("{address} is no address of this machine"), "ip address shows them");
     }
-    Check::bad(NAME, format!("{address} cannot be opened: {fault}"), "correct the listener's address")
+    Check::bad(LISTENER, format!("{address} cannot be opened: {fault}"), "correct the listener's address")
 }
 
 fn check_data(path: &Path) -> Check {
@@ -277,6 +310,24 @@ mod tests {
         assert_eq!(check_address(taken.local_addr().unwrap()).state, State::Doubtful);
         assert_eq!(check_address("192.0.2.1:8106".parse().unwrap()).state, State::Bad);
         assert_eq!(check_address("127.0.0.1:0".parse().unwrap()).state, State::Good);
+    }
+
+    #[test]
+    fn a_socket_needs_a_folder_and_a_path_of_its_own() {
+        use std::os::unix::net::UnixListener;
+        use std::path::PathBuf;
+
+        let folder = tempfile::tempdir().unwrap();
+        let state = |path: PathBuf| check_listener(&Address::Unix(path)).state;
+        let path = folder.path().join("socket");
+        assert_eq!(state(path.clone()), State::Good);
+        let listener = UnixListener::bind(&path).unwrap();
+        assert_eq!(state(path.clone()), State::Doubtful);
+        drop(listener);
+        assert_eq!(state(path), State::Good, "nobody listens there");
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert_eq!(state(folder.path().join("file")), State::Bad);
+        assert_eq!(state(folder.path().join("nowhere/socket")), State::Bad);
     }
 
     #[test]

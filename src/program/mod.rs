@@ -38,6 +38,7 @@ mod failure;
 mod issuers;
 mod master_key;
 mod output;
+mod passed;
 mod password;
 mod print;
 mod serve;

@@ -8,12 +8,16 @@ use super::failure::{Exit, Failure};
 /// Runs keyturn under systemd.
 const UNIT: &str = include_str!("../dist/keyturn.service");
 
+/// Opens its ports.
+const SOCKET: &str = include_str!("../dist/keyturn.socket");
+
 /// The text to print.
 pub(crate) fn print(what: &PrintCommand) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::new();
     match what {
         PrintCommand::Config => out.extend_from_slice(keyturn::config::DEFAULT_FILE.as_bytes()),
         PrintCommand::Cli => out.extend_from_slice(keyturn::cli::page().as_bytes()),
+        PrintCommand::Socket => out.extend_from_slice(SOCKET.as_bytes()),
         PrintCommand::Unit => out.extend_from_slice(UNIT.as_bytes()),
         PrintCommand::Completions { shell } => {
             clap_complete::generate(*shell, &mut Arguments::command(), "keyturn", &mut out);
@@ -63,5 +67,13 @@ mod tests {
         let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
         let arguments = Arguments::try_parse_from(start.split_whitespace()).unwrap();
         assert_eq!(arguments.data, std::path::Path::new("/var/lib/keyturn"));
+    }
+
+    #[test]
+    fn the_sockets_have_a_name_that_a_listener_can_ask_for() {
+        let unit = text(&PrintCommand::Socket);
+        let name = unit.lines().find_map(|line| line.strip_prefix("FileDescriptorName=")).unwrap();
+        assert!(format!("systemd:{name}").parse::<keyturn::config::Address>().is_ok());
+        assert!(unit.contains(&format!("\"systemd:{name}\"")));
     }
 }

@@ -11,7 +11,7 @@ use keyturn::auth::argon2id::{Kernel, Selection, selection};
 use keyturn::control::{Control, News};
 use keyturn::model::Clock;
 use keyturn::service::{Count, Service, ServiceSettings, Snapshot};
-use keyturn::shard::Server;
+use keyturn::shard::{Passed, Server};
 use keyturn::syslog::{self, FAILURE, MAJOR, Shape, Sink};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
@@ -25,6 +25,7 @@ use super::certificates::Watch;
 use super::data::{Absent, Data};
 use super::failure::{Exit, Failure};
 use super::issuers;
+use super::passed::passed;
 use super::settings::Source;
 use super::welcome;
 
@@ -37,13 +38,14 @@ const SAME_SIGNAL: Duration = Duration::from_millis(100);
 /// # Errors
 /// The server could not start.
 pub(crate) fn serve(path: &Path, kernel: Option<Kernel>, source: &Source) -> Result<(), Failure> {
+    let passed = passed()?;
     // Before any thread: a signal that arrives during the start waits here.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]).map_err(Failure::failed)?;
     let data = Data::open(path, source, Absent::Create { main_domain: None })?;
     let log = Log::start(data.config.live.log_level)?;
     let version = env!("CARGO_PKG_VERSION");
     event!(target: "SYSTEM", MAJOR, "keyturn {version} is starting, data in {}", path.display());
-    let result = run(&data, path, kernel, source, &log, &mut signals);
+    let result = run(&data, path, kernel, source, &log, &mut signals, passed);
     // The log ends before the message of a failure begins.
     log.sink.flush();
     result
@@ -56,6 +58,7 @@ fn run(
     source: &Source,
     log: &Log,
     signals: &mut Signals,
+    passed: Vec<Passed>,
 ) -> Result<(), Failure> {
     if let Some(done) = welcome::found(data, path)? {
         event!(target: "SYSTEM", MAJOR, "{done}");
@@ -72,7 +75,7 @@ fn run(
     let issuers = issuers::load(&control.config())?;
     let service = start_service(data, kernel, &control);
     service.trust(issuers);
-    let server = match Server::start(&control, &service) {
+    let server = match Server::start(&control, &service, passed) {
         Ok(server) => server,
         Err(fault) => {
             service.stop();

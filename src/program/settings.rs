@@ -1,9 +1,8 @@
 //! The configuration in force: the file, and what the command line puts in its place.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use keyturn::config::{Config, ConfigError, Listener};
+use keyturn::config::{Address, Config, ConfigError, Listener};
 use keyturn::model::DomainName;
 
 use super::failure::{Exit, Failure};
@@ -14,7 +13,7 @@ pub(crate) struct Source {
     /// `None`: the defaults hold.
     pub(crate) file: Option<PathBuf>,
     /// When not empty, the only places to listen.
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<Address>,
 }
 
 impl Source {
@@ -31,7 +30,7 @@ impl Source {
             config = load_file(path, &config)?;
         }
         if !self.listen.is_empty() {
-            config.listeners = self.listen.iter().copied().map(Listener::at).collect();
+            config.listeners = self.listen.iter().cloned().map(Listener::at).collect();
         }
         Ok(config)
     }

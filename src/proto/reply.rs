@@ -14,6 +14,8 @@ pub enum Reply {
     TooManyChannels,
     /// The refusal of a connection beyond `connections_per_address`.
     TooManyFromAddress,
+    /// The refusal of a connection from an address that the listener takes none from.
+    Restricted,
     /// The refusal of a connection from a blacklisted address.
     Blacklisted,
     /// The refusal of a connection from an address that is blocked for a time.
@@ -181,6 +183,7 @@ impl Reply {
             Self::ShuttingDown => failure(b"501 ", "server is shutting down - try again later"),
             Self::TooManyChannels => failure(b"501 ", "too many connections - try again later"),
             Self::TooManyFromAddress => failure(b"501 ", TOO_MANY_FROM_ADDRESS),
+            Self::Restricted => failure(b"501 ", "connections from your address are not taken here"),
             Self::Blacklisted => failure(b"501 ", "your address is blacklisted - ask the administrator"),
             Self::Blocked => failure(b"501 ", "your address is blocked for a while - try again later"),
         }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::config::{Cleartext, Listener, Live};
+use crate::config::{Cleartext, Listener, Live, Restriction};
 use crate::control::{Control, End};
 use crate::model::{DomainName, NetworkList, Tick};
 use crate::proto::sasl::Mechanisms;
@@ -56,6 +56,8 @@ pub(super) struct House {
     pub endpoint: Option<Arc<Endpoint>>,
     /// Whether sessions begin with a handshake.
     pub begins_with_tls: bool,
+    /// Whose connections it takes.
+    pub restriction: Restriction,
     /// Where connections come from that a proxy makes for somebody else.
     pub proxies: NetworkList,
     cleartext: Cleartext,
@@ -81,6 +83,7 @@ impl House {
             domain: listener.domain.clone().map(Arc::new),
             endpoint,
             begins_with_tls: listener.tls,
+            restriction: listener.restriction.clone(),
             proxies: listener.proxy.clone(),
             cleartext: listener.cleartext,
         };

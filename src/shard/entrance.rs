@@ -1,11 +1,12 @@
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::net::getpeername;
+use rustix::net::{AddressFamily, getpeername};
 
 use super::desk::{Desk, House};
 use crate::control::{Admitted, Barred, Channel, Full};
+use crate::model::network_of;
 use crate::proto::Reply;
 use crate::ring::{OutId, Ring};
 use crate::tls::REFUSAL;
@@ -15,6 +16,8 @@ use crate::tls::REFUSAL;
 pub(super) enum Unwelcome {
     /// Its address may not connect.
     Barred(Barred),
+    /// The listener takes no connections from its address.
+    Restricted,
     /// There is no channel for it.
     Full(Full),
     /// The server is stopping.
@@ -23,7 +26,8 @@ pub(super) enum Unwelcome {
 
 impl Unwelcome {
     /// Every reason that is told.
-    const TOLD: [Self; 5] = [
+    const TOLD: [Self; 6] = [
+        Self::Restricted,
         Self::Barred(Barred::Blacklisted),
         Self::Barred(Barred::Blocked),
         Self::Full(Full::Channels),
@@ -37,6 +41,7 @@ impl Unwelcome {
             Self::Barred(Barred::Denied) => None,
             Self::Barred(Barred::Blacklisted) => Some(Reply::Blacklisted),
             Self::Barred(Barred::Blocked) => Some(Reply::Blocked),
+            Self::Restricted => Some(Reply::Restricted),
             Self::Full(Full::Channels) => Some(Reply::TooManyChannels),
             Self::Full(Full::Address) => Some(Reply::TooManyFromAddress),
             Self::Stopping => Some(Reply::ShuttingDown),
@@ -59,6 +64,7 @@ impl fmt::Display for Unwelcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Barred(barred) => write!(f, "{barred:?}"),
+            Self::Restricted => f.write_str("not taken by this listener"),
             Self::Full(Full::Channels) => f.write_str("too many"),
             Self::Full(Full::Address) => f.write_str("too many from its address"),
             Self::Stopping => f.write_str("the server is stopping"),
@@ -96,9 +102,16 @@ impl Refusals {
     }
 }
 
-/// The other end of a connection; `None`: it is gone already.
+/// The other end of a connection; `None`: it is gone already. Whoever uses a Unix-domain socket is on
+/// this machine, and that is all there is to say.
 pub(super) fn peer(connection: impl AsFd) -> Option<SocketAddr> {
-    getpeername(connection).ok()??.try_into().ok()
+    let peer = getpeername(connection).ok()??;
+    if peer.address_family() == AddressFamily::UNIX {
+        return Some((Ipv4Addr::LOCALHOST, 0).into());
+    }
+    let peer: SocketAddr = peer.try_into().ok()?;
+    // Over IPv4 into a socket for both.
+    Some(SocketAddr::new(peer.ip().to_canonical(), peer.port()))
 }
 
 impl Desk {
@@ -106,12 +119,14 @@ impl Desk {
     ///
     /// # Errors
     /// Why it is not welcome.
-    pub(super) fn admit(&self, peer: IpAddr) -> Result<(Channel, Admitted), Unwelcome> {
+    pub(super) fn admit(&self, listener: usize, peer: IpAddr) -> Result<(Channel, Admitted), Unwelcome> {
         let admitted = self.control.gate.admit(peer, self.now).map_err(Unwelcome::Barred)?;
+        if !self.listeners[listener].restriction.allows(peer) {
+            return Err(Unwelcome::Restricted);
+        }
         let kept = if admitted.is_client { 0 } else { self.live.channels_for_clients };
-        let channel =
-            self.take_channel(peer, self.live.channels.saturating_sub(kept), self.live.connections_per_address)?;
-        Ok((channel, admitted))
+        let channels = self.live.channels.saturating_sub(kept);
+        Ok((self.take_channel(peer, channels, self.live.connections_per_address)?, admitted))
     }
 
     /// Takes a channel for a session with a client that the proxy at `peer` has still to name, and
@@ -125,6 +140,7 @@ impl Desk {
         if self.is_stopping {
             return Err(Unwelcome::Stopping);
         }
+        let peer = network_of(peer, self.live.ipv6_prefix_length);
         self.control.channels.take(peer, channels, per_address).map_err(Unwelcome::Full)
     }
 }

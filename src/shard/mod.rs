@@ -15,7 +15,8 @@
 //! | `entrance.rs` | who gets a session, and what the others are told |
 //! | `endpoints.rs` | what the listeners offer under TLS |
 //! | `door.rs` | a listener of this shard, open or closed |
-//! | `listen.rs` | opening a listening socket |
+//! | `listen.rs` | opening a port |
+//! | `shared.rs` | sockets of all shards: Unix-domain ones, and those that systemd passes |
 //! | `wheel.rs` | the timing wheel |
 
 mod connection;
@@ -25,18 +26,19 @@ mod door;
 mod endpoints;
 mod entrance;
 mod listen;
+mod shared;
 mod turn;
 mod wheel;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use tracing::event;
 
-use crate::config::{Certificate, Config};
+use crate::config::{Address, Certificate, Config};
 use crate::control::{Control, News};
 use crate::cpu;
 use crate::ring::{RingSize, Unavailable, Waker, probe};
@@ -47,6 +49,9 @@ use desk::House;
 use door::Door;
 use endpoints::Endpoints;
 pub use listen::ListenFault;
+use listen::Port;
+pub use shared::Passed;
+use shared::SocketFile;
 use turn::{Shard, ShardParts};
 
 /// Why the server could not start; the text says what to do.
@@ -88,26 +93,26 @@ pub struct Server {
     wakers: Vec<Waker>,
     threads: Vec<JoinHandle<()>>,
     endpoints: Endpoints,
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Address>,
+    /// Removed when the shards have ended.
+    _socket_files: Vec<SocketFile>,
 }
 
 impl Server {
-    /// Starts the shards and returns when every listener is open.
+    /// Starts the shards and returns when every listener is open: on sockets of its own, or on those
+    /// in `passed` that it asks for.
     ///
     /// # Errors
     /// [`StartFault`] when a ring, a listener or a certificate cannot be had; nothing is left running.
-    pub fn start(control: &Arc<Control>, service: &Service) -> Result<Self, StartFault> {
+    pub fn start(control: &Arc<Control>, service: &Service, passed: Vec<Passed>) -> Result<Self, StartFault> {
         let config = &control.config();
         probe().map_err(StartFault::Ring)?;
         let endpoints = Endpoints::load(config).map_err(StartFault::Certificate)?;
         let cpus = cpu::allowed()?;
         let count = config.shards.map_or(cpus.len(), |count| usize::from(count.get()));
-        let (mut addresses, doors) = open_doors(config, count)?;
-        if config.live.channels == 0 {
-            addresses = config.listeners.iter().map(|listener| listener.address).collect();
-        }
-        let control = Arc::clone(control);
-        let mut server = Self { control, wakers: Vec::new(), threads: Vec::new(), endpoints, addresses };
+        let Doors { addresses, doors, files } = Doors::open(config, count, passed).map_err(StartFault::Listen)?;
+        let (control, wakers, threads) = (Arc::clone(control), Vec::new(), Vec::new());
+        let mut server = Self { control, wakers, threads, endpoints, addresses, _socket_files: files };
         for (index, doors) in doors.into_iter().enumerate() {
             let parts = ShardParts {
                 index,
@@ -166,7 +171,7 @@ impl Server {
 
     /// The addresses listened on, in the order of the configuration, with the chosen ports.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
@@ -218,23 +223,70 @@ fn keep_prompt(cpu: usize) {
     }
 }
 
-/// Opens every listener once per shard: by shard, then in the order of the configuration.
-fn open_doors(config: &Config, count: usize) -> Result<(Vec<SocketAddr>, Vec<Vec<Door>>), StartFault> {
-    let mut addresses = Vec::new();
-    let mut doors: Vec<Vec<Door>> = (0..count).map(|_| Vec::new()).collect();
-    for listener in &config.listeners {
-        let mut address = listener.address;
-        if config.live.channels > 0 {
-            listen::check_free(address).map_err(StartFault::Listen)?;
+/// What the listeners have opened.
+struct Doors {
+    /// In the order of the configuration.
+    addresses: Vec<Address>,
+    /// By shard, then in the order of the configuration.
+    doors: Vec<Vec<Door>>,
+    files: Vec<SocketFile>,
+}
+
+impl Doors {
+    /// Opens every listener for each of `count` shards; ports only while there are channels.
+    fn open(config: &Config, count: usize, mut passed: Vec<Passed>) -> Result<Self, ListenFault> {
+        let doors = (0..count).map(|_| Vec::new()).collect();
+        let mut opened = Self { addresses: Vec::new(), doors, files: Vec::new() };
+        for (index, listener) in config.listeners.iter().enumerate() {
+            match &listener.address {
+                Address::Ip(address) => {
+                    let port = Port { address: *address, dual_stack: listener.dual_stack };
+                    opened.open_port(index, port, config.live.channels > 0)?;
+                }
+                Address::Unix(path) => {
+                    let (socket, file) = shared::open(path, listener.mode)?;
+                    opened.files.push(file);
+                    opened.share(index, socket, false)?;
+                    opened.addresses.push(listener.address.clone());
+                }
+                Address::Systemd(name) => {
+                    for socket in shared::take(name, &mut passed)? {
+                        opened.share(index, socket, true)?;
+                    }
+                    opened.addresses.push(listener.address.clone());
+                }
+            }
         }
-        for doors in &mut doors {
-            let mut door = Door::new(address);
-            if config.live.channels > 0 {
-                address = door.open().map_err(StartFault::Listen)?;
+        for Passed { name, .. } in passed {
+            event!(target: "SYSTEM", MAJOR, "systemd has passed a socket '{name}' that no listener asks for");
+        }
+        Ok(opened)
+    }
+
+    /// A port, which every shard opens for itself, on the number that the first one was given.
+    fn open_port(&mut self, listener: usize, mut port: Port, is_open: bool) -> Result<(), ListenFault> {
+        if is_open {
+            listen::check_free(port)?;
+        }
+        for doors in &mut self.doors {
+            let mut door = Door::new(listener, port);
+            if is_open {
+                door.open()?;
+                port.address = door.address().unwrap_or(port.address);
             }
             doors.push(door);
         }
-        addresses.push(address);
+        self.addresses.push(port.address.into());
+        Ok(())
     }
-    Ok((addresses, doors))
+
+    fn share(&mut self, listener: usize, socket: OwnedFd, is_kept: bool) -> Result<(), ListenFault> {
+        let socket = Arc::new(socket);
+        for doors in &mut self.doors {
+            let mut door = Door::shared(listener, Arc::clone(&socket), is_kept);
+            door.open()?;
+            doors.push(door);
+        }
+        Ok(())
+    }
 }

@@ -279,7 +279,7 @@ impl Shard {
         }
         match result {
             Ok(fd) => {
-                self.welcome(index, fd);
+                self.welcome(self.doors[index].listener(), fd);
                 if !armed && is_current {
                     self.doors[index].accept(index, &mut self.ring.queue);
                 }
@@ -311,7 +311,7 @@ impl Shard {
         let Some(peer) = entrance::peer(&fd) else { return };
         let house = &self.desk.listeners[listener];
         let is_proxy = house.proxies.contains(peer.ip());
-        let admitted = if is_proxy { self.desk.admit_proxy(peer.ip()) } else { self.desk.admit(peer.ip()) };
+        let admitted = if is_proxy { self.desk.admit_proxy(peer.ip()) } else { self.desk.admit(listener, peer.ip()) };
         let (channel, admitted) = match admitted {
             Ok(admitted) => admitted,
             Err(why) => {
@@ -400,21 +400,25 @@ impl Shard {
 
     /// Opens or closes the listeners, as the settings say.
     fn move_doors(&mut self) {
-        let shall_be_open = self.desk.live.channels > 0 && !self.desk.is_stopping;
         for index in 0..self.doors.len() {
+            let shall_be_open = self.shall_be_open(index);
             if shall_be_open && !self.doors[index].is_open() {
                 self.reopen(index);
             } else if !shall_be_open {
                 for fd in self.doors[index].close(index, &mut self.ring.queue) {
-                    self.welcome(index, fd);
+                    self.welcome(self.doors[index].listener(), fd);
                 }
             }
         }
     }
 
+    fn shall_be_open(&self, index: usize) -> bool {
+        (self.desk.live.channels > 0 || self.doors[index].is_open_to_all()) && !self.desk.is_stopping
+    }
+
     /// Accepts again; opens the listener first if it is closed and should be open.
     fn reopen(&mut self, index: usize) {
-        if self.desk.live.channels == 0 || self.desk.is_stopping {
+        if !self.shall_be_open(index) {
             return;
         }
         let door = &mut self.doors[index];

@@ -13,6 +13,7 @@ use self::source::{Source, collect, identifiers, item_end, root, rust_files};
 /// Folders that may hold `unsafe`, with the reason.
 const UNSAFE: &[(&str, &str)] = &[
     ("src/cpu.rs", "system calls that have no safe wrapper"),
+    ("src/program/passed.rs", "descriptors that systemd passes by their numbers"),
     ("src/ring/", "the kernel shares memory with us there"),
     ("loadtest/src/peak/", "the load generator's own ring"),
     ("src/auth/argon2id/", "vector instructions, and memory advised to the kernel"),

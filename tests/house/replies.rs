@@ -14,6 +14,7 @@ const REPLIES: &[Reply] = &[
     Reply::Greeting,
     Reply::TooManyChannels,
     Reply::TooManyFromAddress,
+    Reply::Restricted,
     Reply::Blacklisted,
     Reply::Blocked,
     Reply::SendPass,
@@ -74,7 +75,7 @@ fn is_listed(reply: Reply) -> bool {
     use {CommandFault as Fault, NewPasswordRefusal as Refusal};
     match reply {
         Reply::Greeting | Reply::TooManyChannels | Reply::TooManyFromAddress | Reply::SendPass => {}
-        Reply::Blacklisted | Reply::Blocked => {}
+        Reply::Restricted | Reply::Blacklisted | Reply::Blocked => {}
         // Which there are depends on the connection; some list is in `auth-mechanisms.txt`.
         Reply::Mechanisms(_) => return true,
         Reply::LoggedIn | Reply::Denied | Reply::PasswordChanged | Reply::Done | Reply::Help | Reply::Goodbye => {}

@@ -186,7 +186,7 @@ fn directive(line: &str, limits: &BTreeMap<String, usize>) -> Result<Directive, 
         ["listener", dialect, keys @ ..] => {
             let key = |pair: &[&str]| match pair {
                 [_, "true" | "false"] => Ok(pair.join(" = ")),
-                [key @ "proxy", network] => Ok(format!("{key} = [\"{network}\"]")),
+                [key @ ("proxy" | "grant" | "deny"), network] => Ok(format!("{key} = [\"{network}\"]")),
                 [key, value] => Ok(format!("{key} = \"{value}\"")),
                 _ => Err("a key without a value".to_owned()),
             };

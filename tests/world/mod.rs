@@ -121,7 +121,7 @@ impl World {
     /// Where clients connect.
     pub(crate) fn address(&mut self) -> SocketAddr {
         self.start();
-        self.running.as_ref().unwrap().server.addresses()[self.listener]
+        self.running.as_ref().unwrap().server.addresses()[self.listener].tcp().unwrap()
     }
 
     /// Lets the chosen listener have this address.
@@ -160,7 +160,7 @@ impl World {
     /// Returns when the server has acted on all that it has read: it greets, or refuses, somebody
     /// who came later.
     fn await_turn(&mut self) {
-        if let Ok(mut client) = Client::try_connect(self.server().addresses()[0])
+        if let Ok(mut client) = Client::try_connect(self.server().addresses()[0].tcp().unwrap())
             && let Heard::Line(line) = client.hear(PATIENCE)
             && line.starts_with(b"200 ")
         {
@@ -263,7 +263,7 @@ impl World {
                 bounded.apply(live.queue, live.queue_length_max, live.password_characters_min);
             }
         });
-        let server = Server::start(&control, &service)
+        let server = Server::start(&control, &service, Vec::new())
             .unwrap_or_else(|fault| panic!("no server can run here, and so nothing can be tested: {fault}"));
         self.running = Some(Running { server, service, control });
     }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -95,6 +96,17 @@ impl Home {
         }
     }
 
+    /// Starts one to which `socket` is passed as systemd does, under the name `poppwd`, and another one
+    /// that nobody asks for; returns at once.
+    pub(crate) fn spawn_with_passed(&self, socket: OwnedFd) -> Program {
+        let command = self.command(&["serve"]);
+        let mut passing = Command::new("sh");
+        let script = "exec 3<&0 4<&0 </dev/null; \
+                      LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=poppwd:other exec \"$0\" \"$@\"";
+        passing.current_dir(self.folder.path()).args(["-c", script]).arg(command.get_program());
+        Program::with_input(passing.args(command.get_args()), socket.into(), self.address)
+    }
+
     /// Starts the server and returns at once.
     pub(crate) fn spawn(&self) -> Program {
         Program::new(&mut self.command(&["serve"]), self.address)
@@ -143,7 +155,11 @@ pub(crate) struct Program {
 
 impl Program {
     fn new(command: &mut Command, address: SocketAddr) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::with_input(command, Stdio::null(), address)
+    }
+
+    fn with_input(command: &mut Command, input: Stdio, address: SocketAddr) -> Self {
+        let mut child = command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
         let pipes: [Box<dyn Read + Send>; 2] =
             [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];

@@ -65,7 +65,7 @@ impl Connection {
         if let Some(channel) = self.channel.take() {
             desk.control.channels.release(channel);
         }
-        let admitted = match desk.admit(peer.ip()) {
+        let admitted = match desk.admit(listener, peer.ip()) {
             Ok((channel, admitted)) => {
                 self.channel = Some(channel);
                 admitted

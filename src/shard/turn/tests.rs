@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::model::{Argon2idCost, Clock, Evidence, LoginName, Secret};
 use crate::service::{Count, Request, ServiceSettings, Ticket};
+use crate::shard::listen::Port;
 use crate::store::{Embedded, Store};
 
 /// Longer than any test takes.
@@ -45,8 +46,10 @@ impl Stage {
         };
         let control = Arc::new(Control::new(config.clone(), true, Clock::new()));
         let service = Service::start(directory, store, Recognizer::new(), settings, &control);
-        let mut door = Door::new(config.listeners[0].address);
-        let address = door.open().unwrap();
+        let address = config.listeners[0].address.tcp().unwrap();
+        let mut door = Door::new(0, Port { address, dual_stack: false });
+        door.open().unwrap();
+        let address = door.address().unwrap();
         let parts = ShardParts {
             index: 0,
             count: 1,
