@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::model::{Authenticated, DomainName};
+use crate::model::{Authenticated, DomainName, LoginName};
 use crate::proto::sasl::Question;
 
 use super::admission::{Class, Origin};
@@ -38,10 +38,8 @@ impl Origins {
         let (class, account, domain) = match request {
             Request::Verify { login, domain, .. }
             | Request::Ask { question: Question::Scram { login, .. }, domain } => {
-                let name = login.as_bytes().to_ascii_lowercase();
-                let home = domain.as_deref().unwrap_or(&self.main_domain);
-                let (local, domain) = split(&name).unwrap_or((&name, home.as_str().as_bytes()));
-                (Class::Login, self.numbers.hash_one((local, domain)), self.numbers.hash_one(domain))
+                let (account, domain) = self.of_login(login, domain.as_deref());
+                (Class::Login, account, domain)
             }
             Request::Change { proof, .. } => {
                 let class = if proof.is_operator() { Class::Operator } else { Class::Change };
@@ -55,6 +53,14 @@ impl Origins {
         };
         let (network, weight) = network(ticket.peer);
         (class, Origin { source: self.numbers.hash_one(network), domain, account, weight })
+    }
+
+    /// The account and the domain of a login, as typed.
+    pub(super) fn of_login(&self, login: &LoginName, domain: Option<&DomainName>) -> (u64, u64) {
+        let name = login.as_bytes().to_ascii_lowercase();
+        let home = domain.unwrap_or(&self.main_domain);
+        let (local, domain) = split(&name).unwrap_or((&name, home.as_str().as_bytes()));
+        (self.numbers.hash_one((local, domain)), self.numbers.hash_one(domain))
     }
 
     fn of_command(&self, proof: &Authenticated, ticket: &Ticket) -> (Class, u64, u64) {
@@ -93,7 +99,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::{Evidence, LoginName};
+    use crate::model::Evidence;
     use crate::service::world::{World, secret};
 
     #[test]
@@ -128,6 +134,8 @@ mod tests {
             assert_eq!(of(spelling, None).1, origin, "{spelling}");
         }
         assert_eq!(of("postmaster", Some("example.com")).1, origin);
+        let typed = LoginName::new(b"Postmaster").unwrap();
+        assert_eq!(origins.of_login(&typed, None), (origin.account, origin.domain));
         let other = of("postmaster", Some("example.net")).1;
         assert!(other.domain != origin.domain && other.account != origin.account && other.source == origin.source);
         let change = Request::Change { proof: world.proof(), secret: secret("x") };

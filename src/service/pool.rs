@@ -120,6 +120,9 @@ impl Worker {
     fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, evidence: Evidence) -> Verdict {
         let router = self.routes.reader.control.router();
         let Ok(account) = self.accounts.route(&router, login, domain) else { return Verdict::Fault };
+        if account.is_some() {
+            self.queue.found(login, domain);
+        }
         self.counters.add(Count::Hashes, u64::from(evidence.is_hashed()));
         let issuers = Arc::clone(&lock(&self.issuers));
         let Some(account) = account else {

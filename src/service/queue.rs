@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::{Clock, Tick};
+use crate::model::{Clock, DomainName, LoginName, Tick};
 use crate::proto::{ChangeOutcome, Told, Verdict};
 
 use super::admission::{Admission, Admitted, Bounds, Pass, Patient, Reason, TurnedAway};
@@ -92,6 +92,12 @@ impl Queue {
         }
         self.dismiss(turned_away);
         refused.map(|away| away.job.busy(away.retry_after_s))
+    }
+
+    /// An account was found for this login, so its domain exists.
+    pub(super) fn found(&self, login: &LoginName, domain: Option<&DomainName>) {
+        let (_, domain) = self.origins.of_login(login, domain);
+        lock(&self.state).admission.found(domain);
     }
 
     /// Lets `upgrade` wait until a worker has nothing else to do, or gives it up. The worker that

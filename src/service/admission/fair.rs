@@ -1,7 +1,7 @@
 //! The waiting jobs of one class, in an order that is fair to sources and to domains at once.
 //!
 //! Jobs of one source for one domain make a *lane*. Time goes in rounds: in each, a source has as
-//! many shares as its weight says, and a domain one. A job takes a share when it begins. What it
+//! many shares as its weight says, and a domain one (all unknown ones together: [`NEWCOMERS`]). A job takes a share when it begins. What it
 //! costs is known when it has ended: one of a dear hash, which an imported record may hold, takes as
 //! many shares more as it took times longer than usual, and its source and its domain sit out rounds
 //! until that is paid for (deficit round robin, with the deficit found afterwards). A lane whose source
@@ -48,8 +48,17 @@ impl Origin {
 
 type LaneKey = (u64, u64);
 
+/// Stands for all domains of which nobody knows whether they exist. After a start each is one of
+/// them until its first login has been served.
+pub(super) const NEWCOMERS: u64 = u64::MAX;
+
+/// Shares of all these in each round: more than one, for most of them do exist in ordinary times.
+const NEWCOMERS_WEIGHT: u32 = 4;
+
 /// Shares of a domain in each round.
-const DOMAIN_WEIGHT: u32 = 1;
+fn weight_of_domain(domain: u64) -> u32 {
+    if domain == NEWCOMERS { NEWCOMERS_WEIGHT } else { 1 }
+}
 
 /// A job that waits.
 #[derive(Debug)]
@@ -157,7 +166,7 @@ impl<J> FairQueue<J> {
         self.arrivals_count += 1;
         let key = origin.lane();
         self.sources.arrive(origin.source, origin.weight, number, self.round);
-        self.domains.arrive(origin.domain, DOMAIN_WEIGHT, number, self.round);
+        self.domains.arrive(origin.domain, weight_of_domain(origin.domain), number, self.round);
         let lane = self.lanes.entry(key).or_insert_with(|| {
             self.sources.open(origin.source);
             self.domains.open(origin.domain);
@@ -211,7 +220,7 @@ impl<J> FairQueue<J> {
     pub(super) fn finish(&mut self, origin: Origin, more: u32) {
         let Origin { source, domain, account, weight } = origin;
         self.sources.charge(source, weight, more, self.round);
-        self.domains.charge(domain, DOMAIN_WEIGHT, more, self.round);
+        self.domains.charge(domain, weight_of_domain(domain), more, self.round);
         if let Some(occupied) = self.occupied.get_mut(&account) {
             occupied.is_running = false;
             self.release_account(account);

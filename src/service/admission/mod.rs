@@ -17,10 +17,13 @@
 //! - *Fair* within each of three classes, by the time that jobs take: see [`fair`]. Of eight jobs
 //!   begun while all classes wait, one is an operator's, six are changes of sessions whose password
 //!   has been proven, and one is a login. What a class does not use goes to the others in that order.
+//! - *Fair to those who are known.* All domains in which no account has been found yet share the time
+//!   of a few: whoever invents a domain for each login, and has a source for each, gets no more.
 //! - *No work for nobody.* Jobs whose client has hung up are dropped when their turn comes; and
 //!   before somebody is refused, some of those that wait are searched for them.
 
 mod fair;
+mod known;
 mod line;
 mod party;
 mod rounds;
@@ -34,7 +37,8 @@ use std::time::Duration;
 
 use crate::model::Tick;
 
-use self::fair::FairQueue;
+use self::fair::{FairQueue, NEWCOMERS};
+use self::known::Known;
 
 use self::party::COST_MAX;
 
@@ -162,6 +166,7 @@ pub(super) struct Admission<J> {
     /// else will come: each job whose time runs out makes it shorter, each that begins after half
     /// as long or more makes it longer. Calm times teach nothing about crowds.
     trusted: Duration,
+    known: Known,
     turned_away: Vec<TurnedAway<J>>,
 }
 
@@ -177,8 +182,14 @@ impl<J: Patient> Admission<J> {
             job_us,
             usual_us: job_us,
             trusted: bounds.wait_max / TRUSTED_FIRST,
+            known: Known::default(),
             turned_away: Vec::new(),
         }
+    }
+
+    /// An account was found in `domain`, by whatever password.
+    pub(super) fn found(&mut self, domain: u64) {
+        self.known.add(domain);
     }
 
     /// Changes how long and how many jobs may wait.
@@ -198,6 +209,9 @@ impl<J: Patient> Admission<J> {
     /// The job, refused.
     pub(super) fn offer(&mut self, job: J, class: Class, origin: Origin, now: Tick) -> Result<(), TurnedAway<J>> {
         self.expire(now);
+        // Whoever has logged in is of a domain that exists.
+        let is_newcomer = class == Class::Login && !self.known.has(origin.domain);
+        let origin = if is_newcomer { Origin { domain: NEWCOMERS, ..origin } } else { origin };
         let mut wait = self.foresee(class, origin);
         if (wait.is_none() || self.len() >= self.bounds.length_max) && self.drop_abandoned() {
             wait = self.foresee(class, origin);

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::*;
 
-const SEEDS: Range<u64> = 1..3;
+const SEEDS: Range<u64> = 1..5;
 const WORKERS: usize = 2;
 const JOB_MS: Range<u64> = 15..26;
 const CHANGES_PER_S: f64 = 50.0;
@@ -31,6 +31,8 @@ struct Crowd {
     /// After how long a client hangs up.
     patience_ms: Range<u64>,
     knows_password: bool,
+    /// Whether there are such domains, or it has invented them.
+    are_domains_real: bool,
     tries_again: bool,
     is_operator: bool,
 }
@@ -46,6 +48,7 @@ impl Crowd {
             login_ms: JOB_MS,
             patience_ms: 60_000..60_001,
             knows_password: true,
+            are_domains_real: true,
             tries_again: false,
             is_operator: false,
         }
@@ -245,6 +248,9 @@ impl Simulation<'_> {
         self.running.remove(&(pass.class, pass.origin.account));
         self.idle += 1;
         self.admission.finish(pass, Duration::from_millis(took_ms));
+        if self.crowds[client.crowd].are_domains_real {
+            self.admission.found(client.origin.domain);
+        }
         if client.is_gone.get() || !self.crowds[client.crowd].knows_password {
             return;
         }
@@ -330,8 +336,12 @@ fn who_cannot_be_served_is_told_at_once() {
 /// Checks that `hostile`, beside honest domains that ask for half of what the pool can do, is
 /// hardly noticed by these.
 fn check_hostile(honest: &[Crowd], hostile: &[Crowd]) {
+    check_hostile_in(STEADY, honest, hostile);
+}
+
+fn check_hostile_in(looked_at: Range<u64>, honest: &[Crowd], hostile: &[Crowd]) {
     for seed in SEEDS {
-        let fates = play(seed, &[honest, hostile].concat(), STEADY);
+        let fates = play(seed, &[honest, hostile].concat(), looked_at.clone());
         let fates = &fates[..honest.len()];
         let (came, changed) =
             fates.iter().fold((0, 0), |(came, changed), fate| (came + fate.came, changed + fate.changed));
@@ -359,6 +369,20 @@ fn a_hostile_source_asking_for_everybodys_domain_leaves_the_others_whole() {
 #[test]
 fn a_hostile_domain_with_a_thousand_sources_leaves_the_others_whole() {
     check_hostile(&twenty_domains(0.5), &[Crowd::hostile(HUNDREDFOLD, 100..1100, 99..100)]);
+}
+
+/// Each login is from a source of its own, and for a domain that is invented for it. The honest
+/// domains are known by then.
+#[test]
+fn a_flood_of_sources_and_of_invented_domains_leaves_the_others_whole() {
+    let mut honest = twenty_domains(0.5);
+    honest.iter_mut().for_each(|crowd| crowd.time_ms = 0..40_000);
+    let invented = Crowd {
+        time_ms: 8000..40_000,
+        are_domains_real: false,
+        ..Crowd::hostile(HUNDREDFOLD, 1000..1 << 40, 1000..1 << 40)
+    };
+    check_hostile_in(9000..40_000, &honest, &[invented]);
 }
 
 #[test]

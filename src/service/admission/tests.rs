@@ -30,7 +30,9 @@ fn origin(source: u64, domain: u64, account: u64) -> Origin {
 /// One worker that needs 100 ms for a job; 5 s hold 50 jobs. Forecasts have proven good.
 fn admission(length_max: usize) -> Admission<Job> {
     let bounds = Bounds { workers: 1, wait_max: Duration::from_secs(5), length_max };
-    Admission { trusted: bounds.wait_max, ..Admission::new(bounds, Duration::from_millis(100)) }
+    let mut admission = Admission { trusted: bounds.wait_max, ..Admission::new(bounds, Duration::from_millis(100)) };
+    (0..1000).for_each(|domain| admission.found(domain));
+    admission
 }
 
 /// Takes all jobs, one after the other at the time zero, and returns their numbers.
@@ -69,6 +71,21 @@ fn domains_take_turns_within_a_source() {
     let order = drain(&mut admission);
     assert!(order.iter().position(|number| *number == 5) < Some(4), "{order:?}");
     assert!(order.iter().position(|number| *number == 4) < Some(4), "{order:?}");
+}
+
+#[test]
+fn domains_that_nobody_knows_take_turns_as_one_and_each_by_itself_once_it_is_known() {
+    let mut admission = admission(1000);
+    for number in 0..40 {
+        offer(&mut admission, number, Class::Login, origin(number, 5000 + number, number));
+    }
+    offer(&mut admission, 64, Class::Login, origin(64, 1, 64));
+    offer(&mut admission, 65, Class::Login, origin(65, 1, 65));
+    admission.found(5100);
+    offer(&mut admission, 66, Class::Login, origin(66, 5100, 66));
+    let order = drain(&mut admission);
+    let place = |number| order.iter().position(|served| *served == number).unwrap();
+    assert!(place(64) <= 5 && place(65) <= 11 && place(66) <= 6, "{order:?}");
 }
 
 #[test]
