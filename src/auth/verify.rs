@@ -84,6 +84,13 @@ impl Hasher {
         bool::from(is_right).then(|| Authenticated::attest(name, password_revision, None).signed(signature))
     }
 
+    /// A few bits by which `secret` is known when it comes again, under the recognizer's key.
+    #[must_use]
+    pub fn mark(&self, secret: &Secret) -> u32 {
+        let [a, b, c, d, ..] = self.recognizer.fingerprint(secret);
+        u32::from_le_bytes([a, b, c, d])
+    }
+
     /// Checks `secret` against the credentials of `account`, and the passwords of its applications. `None` for `account` means that
     /// there is no such account: a hash of the configured cost is made all the same, and the
     /// answer is no. So it is for an account none of whose verifiers can be computed, because

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tracing::event;
 
 use super::{Control, Login, News, lock};
-use crate::config::Live;
 use crate::model::AccountName;
 use crate::syslog::{ALL_INFO, FAILURE, LOW_LEVEL, MAJOR, PROBLEM};
 
@@ -70,21 +69,13 @@ impl Control {
                 addresses.into_iter().try_for_each(|(address, time)| self.gate.block(address, time, now))?;
             }
             Action::Unblock(address) => self.gate.unblock(address),
-            Action::NoteFailure(address) => self.note_failure(address, &self.live().0),
+            Action::NoteFailure(address) => self.note_failure(address, self.clock.now()),
             Action::EndSession(number) => self.logins.find(number).ok_or(Failed("unknown session"))?.end(),
             Action::EndSessionsOf(account) => {
                 self.logins.all(|login| login.account == account).iter().for_each(Login::end);
             }
         }
         Ok(())
-    }
-
-    /// Counts a failed login of `address`, which may be blocked for it.
-    pub fn note_failure(&self, address: IpAddr, live: &Live) {
-        if self.gate.note_failure(address, live, self.clock.now()) {
-            let (count, seconds) = (live.address_failures_max, live.address_block.as_secs());
-            event!(target: "SYSTEM", MAJOR, "{address} blocked for {seconds} seconds: {count} failed logins");
-        }
     }
 
     /// How many rounds a loop makes in a second, measured for so long.

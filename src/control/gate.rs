@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use super::action::Failed;
 use super::lock;
+use super::table::{Table, Worth};
 use crate::config::Live;
 use crate::directory::{Directory, Holder};
 use crate::model::{NetworkList, Tick};
@@ -15,8 +17,8 @@ use crate::store::ReadFault;
 /// Addresses that may be blocked for a time. Beyond that one whose time has come must go first.
 pub const BLOCKED_MAX: usize = 10_000;
 
-/// Addresses whose failed logins are counted. Those of more are not.
-const COUNTED_MAX: usize = 65_536;
+/// Addresses whose failed logins are counted; beyond that, who failed longest ago is forgotten.
+const COUNTED_MAX: usize = 1 << 16;
 
 /// Bits of an IPv6 address that tell networks apart; one customer has all of the rest.
 const IPV6_NETWORK_BITS: u32 = 64;
@@ -89,17 +91,32 @@ pub enum Barred {
 }
 
 /// Failed logins of an address.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Failures {
     since: Tick,
+    last: Tick,
     count: u32,
 }
 
+impl Worth for Failures {
+    fn worth(&self) -> u64 {
+        self.last.0
+    }
+}
+
 /// Blocked addresses with the moment until which they are, and failed logins.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Blocked {
     until: HashMap<IpAddr, Tick>,
-    failures: HashMap<IpAddr, Failures>,
+    failures: Table<Failures>,
+    /// Turns addresses into keys that nobody outside can foresee.
+    numbers: RandomState,
+}
+
+impl Default for Blocked {
+    fn default() -> Self {
+        Self { until: HashMap::new(), failures: Table::new(COUNTED_MAX), numbers: RandomState::new() }
+    }
 }
 
 impl Blocked {
@@ -111,24 +128,26 @@ impl Blocked {
             }
         }
         self.until.insert(source, until);
-        self.failures.remove(&source);
+        self.failures.remove(self.numbers.hash_one(source));
         Ok(())
     }
 
     /// Counts a failed login and returns how many there have been within `window`.
     fn count(&mut self, source: IpAddr, window: Duration, now: Tick) -> u32 {
-        if self.failures.len() >= COUNTED_MAX && !self.failures.contains_key(&source) {
-            self.failures.retain(|_, failures| now.since(failures.since) < window);
-            if self.failures.len() >= COUNTED_MAX {
-                return 0;
-            }
+        let failures = self.failures.entry(self.numbers.hash_one(source));
+        if failures.count == 0 || now.since(failures.since) >= window {
+            *failures = Failures { since: now, last: now, count: 0 };
         }
-        let failures = self.failures.entry(source).or_insert(Failures { since: now, count: 0 });
-        if now.since(failures.since) >= window {
-            *failures = Failures { since: now, count: 0 };
-        }
+        failures.last = now;
         failures.count = failures.count.saturating_add(1);
         failures.count
+    }
+
+    /// Takes back some of what was counted.
+    fn forgive(&mut self, source: IpAddr, count: u64) {
+        if let Some(failures) = self.failures.get_mut(self.numbers.hash_one(source)) {
+            failures.count = failures.count.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        }
     }
 }
 
@@ -158,6 +177,22 @@ impl Gate {
         self.has_lists.store(lists.0.iter().flatten().any(|networks| !networks.is_empty()), Ordering::Release);
         *lock(&self.lists) = Arc::new(lists);
         Ok(())
+    }
+
+    /// With these lists.
+    #[cfg(test)]
+    pub(super) fn with(lists: &[(List, &str)]) -> Self {
+        let gate = Self::default();
+        let networks = |list: List| {
+            let text = lists.iter().find(|(other, _)| *other == list).map_or("", |(_, text)| *text);
+            // As if half of it were the server's and half the cluster's.
+            let mut networks = [NetworkList::default(), NetworkList::default()];
+            text.lines().enumerate().for_each(|(index, line)| networks[index % 2] = line.parse().unwrap());
+            networks
+        };
+        *lock(&gate.lists) = Arc::new(Lists(LISTS.map(networks)));
+        gate.has_lists.store(true, Ordering::Relaxed);
+        gate
     }
 
     fn lists(&self) -> Arc<Lists> {
@@ -192,6 +227,24 @@ impl Gate {
     #[must_use]
     pub fn is_blocked(&self, address: IpAddr, now: Tick) -> bool {
         lock(&self.blocked).until.get(&source(address)).is_some_and(|until| *until > now)
+    }
+
+    /// Whether `address` is blocked for a time, and is not among those that cannot be; for how long
+    /// still.
+    #[must_use]
+    pub fn blocked_for(&self, address: IpAddr, now: Tick) -> Option<Duration> {
+        if !self.has_blocked.load(Ordering::Acquire) || self.lists().has(List::WhiteHole, address) {
+            return None;
+        }
+        let until = lock(&self.blocked).until.get(&source(address)).copied();
+        until.filter(|until| *until > now).map(|until| until.since(now))
+    }
+
+    /// Whether `address` speaks for many: it is on the list of clients, or in the white hole.
+    #[must_use]
+    pub fn is_front_end(&self, address: IpAddr) -> bool {
+        let lists = self.lists();
+        lists.has(List::Client, address) || lists.has(List::WhiteHole, address)
     }
 
     /// The first of the lists that has `address`.
@@ -232,11 +285,7 @@ impl Gate {
     /// Notes that a login from `address` has failed. True: it was one too many, and the address is
     /// blocked now.
     pub fn note_failure(&self, address: IpAddr, live: &Live, now: Tick) -> bool {
-        if live.address_failures_max == 0 {
-            return false;
-        }
-        let lists = self.lists();
-        if lists.has(List::WhiteHole, address) || lists.has(List::Client, address) {
+        if live.address_failures_max == 0 || self.is_front_end(address) {
             return false;
         }
         let source = source(address);
@@ -248,10 +297,18 @@ impl Gate {
         self.has_blocked.store(true, Ordering::Release);
         is_blocked
     }
+
+    /// Of the failed logins from `address`, so many were an owner's, who has found the right
+    /// password now.
+    pub fn forgive(&self, address: IpAddr, count: u64) {
+        if count > 0 {
+            lock(&self.blocked).forgive(source(address), count);
+        }
+    }
 }
 
 /// What one customer of a network provider has: an IPv4 address, or an IPv6 network.
-fn source(address: IpAddr) -> IpAddr {
+pub(super) fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = address.to_bits() & (u128::MAX << (u128::BITS - IPV6_NETWORK_BITS));
@@ -271,23 +328,9 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn gate(lists: &[(List, &str)]) -> Gate {
-        let gate = Gate::default();
-        let networks = |list: List| {
-            let text = lists.iter().find(|(other, _)| *other == list).map_or("", |(_, text)| *text);
-            // As if half of it were the server's and half the cluster's.
-            let mut networks = [NetworkList::default(), NetworkList::default()];
-            text.lines().enumerate().for_each(|(index, line)| networks[index % 2] = line.parse().unwrap());
-            networks
-        };
-        *lock(&gate.lists) = Arc::new(Lists(LISTS.map(networks)));
-        gate.has_lists.store(true, Ordering::Relaxed);
-        gate
-    }
-
     #[test]
     fn each_list_has_its_effect_and_the_white_hole_cannot_be_blacklisted() {
-        let gate = gate(&[
+        let gate = Gate::with(&[
             (List::Denied, "192.0.2.1"),
             (List::Blacklisted, "192.0.2.0/24"),
             (List::WhiteHole, "192.0.2.1-192.0.2.2"),
@@ -327,7 +370,7 @@ mod tests {
 
     #[test]
     fn failed_logins_within_their_time_block_an_address() {
-        let (gate, live) = (gate(&[(List::Client, "192.0.2.9"), (List::WhiteHole, "192.0.2.8")]), LIVE());
+        let (gate, live) = (Gate::with(&[(List::Client, "192.0.2.9"), (List::WhiteHole, "192.0.2.8")]), LIVE());
         let fail = |address: &str, second: u64| gate.note_failure(ip(address), &live, Tick(second * 1000));
         assert_eq!([0, 1, 2].map(|second| fail("192.0.2.1", second)), [false, false, true]);
         assert_eq!(gate.admit(ip("192.0.2.1"), Tick(3000)), Err(Barred::Blocked));
@@ -359,12 +402,36 @@ mod tests {
         assert!(gate.block(address(BLOCKED_MAX), minute, Tick(0)).is_err());
         assert!(gate.block(address(5), None, Tick(0)).is_ok(), "it is there already");
         assert!(gate.block(address(BLOCKED_MAX), minute, Tick(60_000)).is_ok(), "others are there no longer");
-        let live = LIVE();
-        for index in 0..COUNTED_MAX + 5 {
-            gate.note_failure(address(index), &live, Tick(0));
+    }
+
+    #[test]
+    fn failures_of_a_million_addresses_take_bounded_memory_and_hide_nobody() {
+        let (gate, live) = (Gate::default(), LIVE());
+        let guesser = ip("198.51.100.1");
+        let mut blocked = 0;
+        for index in 0..1_000_000_u32 {
+            gate.note_failure(IpAddr::from(index.to_be_bytes()), &live, Tick(u64::from(index) / 10));
+            if index % 10_000 == 0 {
+                blocked += u32::from(gate.note_failure(guesser, &live, Tick(u64::from(index) / 10)));
+            }
         }
-        assert_eq!(lock(&gate.blocked).failures.len(), COUNTED_MAX);
-        gate.note_failure(address(COUNTED_MAX + 9), &live, Tick(60_000));
-        assert_eq!(lock(&gate.blocked).failures.len(), 1);
+        // A hundred failures in as many seconds, three of which are enough.
+        assert_eq!(blocked, 100 / live.address_failures_max);
+        let blocked = lock(&gate.blocked);
+        assert!(blocked.failures.len() <= COUNTED_MAX && blocked.failures.bytes() <= 3 << 20);
+    }
+
+    #[test]
+    fn what_is_forgiven_does_not_block() {
+        let (gate, live) = (Gate::default(), LIVE());
+        for _ in 0..10 {
+            assert!(!gate.note_failure(ip("192.0.2.1"), &live, Tick(0)));
+            assert!(!gate.note_failure(ip("192.0.2.1"), &live, Tick(0)));
+            gate.forgive(ip("192.0.2.1"), 2);
+        }
+        gate.forgive(ip("192.0.2.2"), 7);
+        assert_eq!([(); 3].map(|()| gate.note_failure(ip("192.0.2.1"), &live, Tick(0))), [false, false, true]);
+        assert_eq!(gate.blocked_for(ip("192.0.2.1"), Tick(1000)), Some(live.address_block - Duration::from_secs(1)));
+        assert_eq!(gate.blocked_for(ip("192.0.2.2"), Tick(1000)), None);
     }
 }

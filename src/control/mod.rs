@@ -7,6 +7,9 @@
 //! | `settings.rs` | the settings in force: the file's, and over them the ones kept in the store |
 //! | `channels.rs` | the count of sessions |
 //! | `gate.rs` | which addresses may connect |
+//! | `guesses/` | which passwords are looked at, while wrong ones come |
+//! | `failures.rs` | what a failed login means for its account and for its address |
+//! | `table.rs` | a table that forgets what is worth least |
 //! | `logins.rs` | the sessions that have logged in |
 //! | `statistics.rs` | numbers for whoever watches |
 //! | `action.rs` | what a command does to the running server |
@@ -20,10 +23,13 @@
 
 mod action;
 mod channels;
+mod failures;
 mod gate;
+pub mod guesses;
 mod logins;
 mod settings;
 mod statistics;
+mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,11 +47,13 @@ use crate::syslog::MAJOR;
 
 pub use self::action::{Action, Failed};
 pub use self::channels::{Channel, Channels, Full};
+pub use self::failures::TooMany;
 pub use self::gate::{Admitted, BLOCKED_MAX, Barred, Gate, LISTS, List};
 pub use self::logins::{End, Login, Logins};
 pub use self::settings::MODULE;
 pub use self::statistics::{Count, Statistics};
 
+use self::guesses::Guesses;
 use self::settings::Settings;
 
 /// The name under which the router table is kept, for the server and for the cluster.
@@ -69,6 +77,8 @@ pub struct Control {
     pub channels: Channels,
     /// Which addresses may connect.
     pub gate: Gate,
+    /// Which passwords are looked at, while wrong ones come.
+    pub guesses: Guesses,
     /// The sessions that have logged in.
     pub logins: Logins,
     /// Numbers for whoever watches.
@@ -99,6 +109,7 @@ impl Control {
         Self {
             channels: Channels::default(),
             gate: Gate::default(),
+            guesses: Guesses::default(),
             logins: Logins::default(),
             statistics: Statistics::default(),
             clock,

@@ -3,7 +3,7 @@ use std::slice;
 use super::record::{AccountRecord, Defaults, DomainRecord};
 use super::settings::{self, Layers, PWD};
 use crate::auth::Credentials;
-use crate::model::{AccountName, Authenticated, DomainName, Evidence};
+use crate::model::{AccountName, Authenticated, DomainName, Evidence, Flow};
 use crate::notation::{Dictionary, Value};
 use crate::store::Revision;
 
@@ -85,6 +85,12 @@ impl Account {
 
     fn is_open(&self) -> bool {
         self.is_served && settings::includes_mode(self.settings.get("AccessModes"), PWD)
+    }
+
+    /// How many logins may fail: the effective `FailedLoginFlow`.
+    #[must_use]
+    pub fn failed_login_flow(&self) -> Flow {
+        settings::failed_login_flow(self.settings.get(settings::FAILED_LOGIN_FLOW))
     }
 
     /// Whether the owner may change the password: the effective `PWDAllowed`.

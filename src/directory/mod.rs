@@ -43,8 +43,8 @@ pub use sealing::{KeyFault, Resealed};
 use self::record::{AccountRecord, Defaults, DomainRecord, RecordFault, ServerRecord};
 use self::sealing::Sealing;
 use crate::auth::{Credentials, DecoyKey, PasswordPurpose, Verifier};
-use crate::model::{AccountName, DomainName, LoginName};
-use crate::notation::Value;
+use crate::model::{AccountName, DomainName, Flow, LoginName};
+use crate::notation::{Dictionary, Value};
 use crate::store::{Expect, ReadFault, Revision, Store, Transaction, Write};
 
 /// Bytes of the text of one dictionary of settings.
@@ -122,6 +122,25 @@ impl Directory {
             Some((revision, record)) => self.complete(name, revision, record, domain_record).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// How many logins to `address` may fail, of which there is no account: as many as to one that
+    /// its domain would have without a setting of its own.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn failed_login_flow(&self, address: &str) -> Result<Flow, ReadFault> {
+        let domain = address.rsplit_once('@').and_then(|(_, domain)| DomainName::parse(domain).ok());
+        let domain = domain.map(|domain| self.read_domain(&domain)).transpose()?.flatten();
+        let (own, inherited) = match domain {
+            Some((_, record)) => {
+                let inherited = self.defaults_for(&record)?.accounts;
+                (record.account_defaults, inherited)
+            }
+            None => (Dictionary::new(), self.read_server()?.map(|(_, it)| it.defaults.accounts).unwrap_or_default()),
+        };
+        let layers = settings::Layers::new(Dictionary::new(), own, inherited);
+        Ok(settings::failed_login_flow(layers.get(settings::FAILED_LOGIN_FLOW)))
     }
 
     /// Reads the account of that canonical name.

@@ -291,6 +291,37 @@ impl Directory {
         Ok(Route::Circle)
     }
 
+    /// The address that `login` stands for, whether or not there is anything at it: what `router`
+    /// makes of it, in small letters, with the own name of its domain. There are no two ways to
+    /// write the same one.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn address(
+        &self,
+        router: &Router,
+        login: &LoginName,
+        domain: Option<&DomainName>,
+    ) -> Result<String, ReadFault> {
+        let mut login = login.clone();
+        for _ in 0..STEPS_MAX {
+            let Some(Rewritten::Address(next)) = self.rewritten(router, &login, domain, Purpose::Access) else { break };
+            match LoginName::new(next.as_bytes()) {
+                Some(next) => login = next,
+                None => break,
+            }
+        }
+        let as_typed = login.to_string().to_ascii_lowercase();
+        let Some((local, stated)) = super::split(&login) else { return Ok(as_typed) };
+        let domain = match stated.map(DomainName::parse) {
+            Some(Ok(domain)) => domain,
+            Some(Err(_)) => return Ok(as_typed),
+            None => domain.unwrap_or(&self.main_domain).clone(),
+        };
+        let domain = self.domain_named(&domain)?.unwrap_or(domain);
+        Ok(format!("{}@{domain}", local.to_ascii_lowercase()))
+    }
+
     fn rewritten(
         &self,
         router: &Router,

@@ -1,9 +1,18 @@
 //! What settings mean here: inheritance, booleans, access modes.
 
+use std::time::Duration;
+
+use crate::model::Flow;
 use crate::notation::{Dictionary, Value};
 
 /// The access mode of this service.
 pub(super) const PWD: &str = "PWD";
+
+/// How many logins may fail in what time.
+pub(super) const FAILED_LOGIN_FLOW: &str = "FailedLoginFlow";
+
+/// Units of time, in seconds.
+const UNITS: [(char, u64); 5] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 604_800)];
 
 /// An account's settings over the defaults it inherits, nearest first: its own, its class of
 /// service's, its domain's, and those that its domain inherits: the server's or the cluster's.
@@ -62,10 +71,35 @@ pub(super) fn effective_of_domain(own: Dictionary, inherited: Dictionary) -> Dic
 
 /// The defaults in force when nobody set anything, for the keys in use here.
 fn built_in() -> Dictionary {
-    [("UseAppPassword", "YES"), ("PWDAllowed", "YES"), ("AccessModes", "All")]
-        .into_iter()
-        .map(|(key, value)| (key, Value::from(value)))
-        .collect()
+    let Flow { count, period } = Flow::FAILED_LOGINS;
+    let flow = [count.to_string(), format!("{}m", period.as_secs() / 60)];
+    let flow = Value::Array(flow.iter().map(|text| Value::from(text.as_str())).collect());
+    let words = [("UseAppPassword", "YES"), ("PWDAllowed", "YES"), ("AccessModes", "All")];
+    words.map(|(key, word)| (key, Value::from(word))).into_iter().chain([(FAILED_LOGIN_FLOW, flow)]).collect()
+}
+
+/// How many logins may fail in what time. What cannot be understood is the default: it must not let
+/// anybody guess for ever.
+pub(super) fn failed_login_flow(value: Option<&Value>) -> Flow {
+    let Some(Value::Array(parts)) = value else { return Flow::FAILED_LOGINS };
+    let [count, period] = &parts[..] else { return Flow::FAILED_LOGINS };
+    match (amount(count, &[]), amount(period, &UNITS)) {
+        (Some(count @ 1..), Some(seconds @ 1..)) => {
+            Flow { count: u32::try_from(count).unwrap_or(u32::MAX), period: Duration::from_secs(seconds) }
+        }
+        _ => Flow::FAILED_LOGINS,
+    }
+}
+
+/// A number, which may come with one of `units`.
+fn amount(value: &Value, units: &[(char, u64)]) -> Option<u64> {
+    if let Value::Number(number) = value {
+        return u64::try_from(*number).ok();
+    }
+    let text = value.as_str()?.trim();
+    let with_unit = units.iter().find_map(|(unit, times)| Some((text.strip_suffix(*unit)?, *times)));
+    let (digits, times) = with_unit.unwrap_or((text, 1));
+    digits.parse::<u64>().ok()?.checked_mul(times)
 }
 
 /// Whether a setting that defaults to YES is on. Anything but YES turns it off: what cannot be
@@ -148,6 +182,42 @@ mod tests {
         for (text, included) in cases {
             assert_eq!(includes_mode(Some(&value(text)), PWD), included, "{text}");
         }
+    }
+
+    #[test]
+    fn a_flow_is_a_number_and_a_time() {
+        let flow = |text: &str| {
+            let Flow { count, period } = failed_login_flow(Some(&value(text)));
+            (count, period.as_secs())
+        };
+        for (text, expected) in [
+            ("(10,1m)", (10, 60)),
+            ("(#3,#30)", (3, 30)),
+            ("(1,2h)", (1, 7200)),
+            ("(5,1d)", (5, 86_400)),
+            ("(5,90s)", (5, 90)),
+            ("(99999999999,1m)", (u32::MAX, 60)),
+            ("(3,5)", (3, 5)),
+        ] {
+            assert_eq!(flow(text), expected, "{text}");
+        }
+        for text in [
+            "10",
+            "()",
+            "(1)",
+            "(0,1m)",
+            "(1,0)",
+            "(1m,1m)",
+            "(-1,1m)",
+            "(#-1,1m)",
+            "(1,m)",
+            "(1,1m,1)",
+            "(1,99999999999999999999w)",
+        ] {
+            assert_eq!(flow(text), (10, 60), "{text}");
+        }
+        assert_eq!(failed_login_flow(None), Flow::FAILED_LOGINS);
+        assert_eq!(failed_login_flow(built_in().get(FAILED_LOGIN_FLOW)), Flow::FAILED_LOGINS);
     }
 
     #[test]

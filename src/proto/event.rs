@@ -92,6 +92,13 @@ pub enum Verdict {
     Accepted(Box<Authenticated>),
     /// It is not, for a reason the client never learns.
     Denied(Denial),
+    /// Too many logins have failed: the password was not looked at.
+    TooManyFailures {
+        /// Whose they were, for the log alone.
+        of: FailuresOf,
+        /// When the client may try again.
+        retry_after_s: u32,
+    },
     /// There is too much other work.
     Busy {
         /// When the client may try again.
@@ -99,6 +106,15 @@ pub enum Verdict {
     },
     /// The store could not be read.
     Fault,
+}
+
+/// Whose failed logins were too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailuresOf {
+    /// Those to this account, or to this name if it is none's.
+    Account,
+    /// Those from this address.
+    Address,
 }
 
 /// Why a login was refused: for the log alone.

@@ -70,7 +70,7 @@ mod session;
 pub use command::{Command, CommandFault, redacted};
 pub use command_line::CommandLine;
 pub use effect::{Closing, Effect, Effects};
-pub use event::{ChangeOutcome, CommandOutcome, Denial, Event, Timeout, Told, Verdict};
+pub use event::{ChangeOutcome, CommandOutcome, Denial, Event, FailuresOf, Timeout, Told, Verdict};
 pub use line::{Framed, Inbox};
 pub use proxy::{ProxyFault, ProxyHeader, parse as parse_proxy_header};
 pub use reply::{Reply, greeting};

@@ -60,6 +60,11 @@ pub enum Reply {
     NewPasswordRefused(NewPasswordRefusal),
     /// The password is no longer the one the session proved.
     ChangedElsewhere,
+    /// Too many logins have failed: this one was not looked at.
+    TooManyFailures {
+        /// When to try again.
+        retry_after_s: u32,
+    },
     /// The login could not be taken on.
     LoginBusy {
         /// When to try again.
@@ -163,6 +168,10 @@ impl Reply {
 
             Self::NewPasswordRefused(refusal) => refused(refusal),
             Self::ChangedElsewhere => failure(b"501 ", "password was changed elsewhere - log in again"),
+            Self::TooManyFailures { retry_after_s } => Row {
+                count: Some((retry_after_s.into(), SECONDS)),
+                ..failure(b"501 ", "too many failed logins - try again in ")
+            },
             Self::LoginBusy { retry_after_s } => Row {
                 count: Some((retry_after_s.into(), SECONDS)),
                 ..failure(b"501 ", "server is busy - try again in ")
@@ -330,6 +339,7 @@ pub(super) mod tests {
         Reply::NewPasswordRefused(NewPasswordRefusal::WithoutPassword),
         Reply::NewPasswordRefused(NewPasswordRefusal::NotAllowed),
         Reply::ChangedElsewhere,
+        Reply::TooManyFailures { retry_after_s: u32::MAX },
         Reply::LoginBusy { retry_after_s: u32::MAX },
         Reply::LoginFault,
         Reply::ChangeBusy { retry_after_s: u32::MAX },

@@ -81,7 +81,9 @@ enum State {
         proof: Box<Authenticated>,
     },
     /// A login has failed; its refusal is held back.
-    Denying,
+    Denying {
+        reply: Reply,
+    },
     ExpectNewPass {
         proof: Box<Authenticated>,
     },
@@ -127,7 +129,7 @@ impl Session {
             | State::ExpectNewPass { .. } => Awaits::Line,
             State::Asking { .. } | State::Verifying { .. } | State::Changing | State::Commanding => Awaits::Answer,
             State::Showing => Awaits::Room,
-            State::Denying => Awaits::Delay,
+            State::Denying { .. } => Awaits::Delay,
             State::Upgrading => Awaits::Quiet,
             State::Closed => Awaits::Nothing,
         }
@@ -176,7 +178,7 @@ impl Session {
                 if let State::Exchanging { exchange } = state {
                     self.state = turn.exchange(exchange.step(line));
                 } else if let State::Excusing = state {
-                    self.state = turn.ask(Effect::Delay, State::Denying);
+                    self.state = self.deny(Reply::Denied, &mut turn);
                 } else if let State::Confirming { proof } = state {
                     self.state = turn.confirm(sasl::confirm(line), proof);
                 } else {
@@ -193,7 +195,7 @@ impl Session {
 
     /// The part of the table that is about everything but lines.
     fn hear(&mut self, event: Event<'_>, turn: &mut Turn<'_>) {
-        use {Event as E, State as S, Told as T, Verdict as V};
+        use {Event as E, State as S, Told as T};
         self.state = match (self.take_state(), event) {
             (S::Closed, _) => S::Closed,
 
@@ -232,21 +234,10 @@ impl Session {
             }
             (S::Asking { .. }, E::Told(T::Fault)) => turn.refuse(Reply::LoginFault, S::ExpectUser),
 
-            (S::Verifying { .. }, E::Verified(V::Accepted(proof))) => turn.accept(proof),
-            (S::Verifying { bearer }, E::Verified(V::Denied(_))) => {
-                self.failures = self.failures.saturating_add(1);
-                match bearer {
-                    None => turn.ask(Effect::Delay, S::Denying),
-                    Some(bearer) => turn.ask(Effect::Challenge(bearer.excuse().into()), S::Excusing),
-                }
-            }
-            (S::Verifying { .. }, E::Verified(V::Busy { retry_after_s })) => {
-                turn.refuse(Reply::LoginBusy { retry_after_s }, S::ExpectUser)
-            }
-            (S::Verifying { .. }, E::Verified(V::Fault)) => turn.refuse(Reply::LoginFault, S::ExpectUser),
+            (S::Verifying { bearer }, E::Verified(verdict)) => self.judge(verdict, bearer, turn),
 
-            (S::Denying, E::DelayPassed) if self.failures >= turn.rules.failures_max => turn.hang_up(Reply::Denied),
-            (S::Denying, E::DelayPassed) => turn.refuse(Reply::Denied, S::ExpectUser),
+            (S::Denying { reply }, E::DelayPassed) if self.failures >= turn.rules.failures_max => turn.hang_up(reply),
+            (S::Denying { reply }, E::DelayPassed) => turn.refuse(reply, S::ExpectUser),
 
             (S::Changing, E::Changed(outcome)) => turn.conclude(outcome),
 
@@ -265,13 +256,33 @@ impl Session {
                 S::Upgrading
                 | S::Asking { .. }
                 | S::Verifying { .. }
-                | S::Denying
+                | S::Denying { .. }
                 | S::Changing
                 | S::Commanding
                 | S::Showing,
                 _,
             ) => unasked(),
         };
+    }
+
+    /// How a login ended. A `bearer`'s client is told why in words of its mechanism first.
+    fn judge(&mut self, verdict: Verdict, bearer: Option<Bearer>, turn: &mut Turn<'_>) -> State {
+        match verdict {
+            Verdict::Accepted(proof) => turn.accept(proof),
+            Verdict::Denied(_) => match bearer {
+                None => self.deny(Reply::Denied, turn),
+                Some(bearer) => turn.ask(Effect::Challenge(bearer.excuse().into()), State::Excusing),
+            },
+            Verdict::TooManyFailures { retry_after_s, .. } => self.deny(Reply::TooManyFailures { retry_after_s }, turn),
+            Verdict::Busy { retry_after_s } => turn.refuse(Reply::LoginBusy { retry_after_s }, State::ExpectUser),
+            Verdict::Fault => turn.refuse(Reply::LoginFault, State::ExpectUser),
+        }
+    }
+
+    /// A login has failed, as `reply` will tell.
+    fn deny(&mut self, reply: Reply, turn: &mut Turn<'_>) -> State {
+        self.failures = self.failures.saturating_add(1);
+        turn.ask(Effect::Delay, State::Denying { reply })
     }
 
     /// What a line does in a state that awaits one. In the CommuniGate dialect this dialogue is

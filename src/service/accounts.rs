@@ -4,12 +4,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::auth::Credentials;
 use crate::directory::{Account, Directory, Purpose, Route, Router};
-use crate::model::{AccountName, DomainName, LoginName};
+use crate::model::{AccountName, DomainName, Flow, LoginName};
 use crate::store::{ReadFault, Transaction};
 
 /// The store could not be read, which has been logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable;
+
+/// Where a login leads to.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The address, whether or not there is anything at it.
+    pub(super) address: String,
+    pub(super) account: Option<Account>,
+    /// How many logins there may fail.
+    pub(super) flow: Flow,
+}
 
 /// The directory as the pool and the committer see it.
 #[derive(Debug)]
@@ -24,18 +34,28 @@ impl Accounts {
         Self { directory, is_failing: AtomicBool::new(false) }
     }
 
-    /// The account that `login` leads to, by way of `router` and whatever else.
-    pub(super) fn route(
+    /// Where `login` leads to, by way of `router` and whatever else.
+    pub(super) fn find(
         &self,
         router: &Router,
         login: &LoginName,
         domain: Option<&DomainName>,
-    ) -> Result<Option<Account>, Unreadable> {
-        let route = self.report(self.directory.route(router, login, domain, Purpose::Access))?;
-        Ok(if let Route::Account(account) = route { Some(*account) } else { None })
+    ) -> Result<Found, Unreadable> {
+        self.report(self.look_for(router, login, domain))
     }
 
-    /// As [`Accounts::route`]; also a name that is the same for all spellings that lead to the same
+    fn look_for(&self, router: &Router, login: &LoginName, domain: Option<&DomainName>) -> Result<Found, ReadFault> {
+        let address = self.directory.address(router, login, domain)?;
+        let route = self.directory.route(router, login, domain, Purpose::Access)?;
+        let account = if let Route::Account(account) = route { Some(*account) } else { None };
+        let flow = match &account {
+            Some(account) => account.failed_login_flow(),
+            None => self.directory.failed_login_flow(&address)?,
+        };
+        Ok(Found { address, account, flow })
+    }
+
+    /// The account that `login` leads to; also a name that is the same for all spellings that lead to the same
     /// place, be there an account or not.
     pub(super) fn identify(
         &self,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::model::{NewPasswordRefusal, Tick};
-use crate::proto::{ChangeOutcome, Denial, Told, Verdict};
+use crate::proto::{ChangeOutcome, Denial, FailuresOf, Told, Verdict};
 
 use super::Answer;
 
@@ -37,6 +37,10 @@ pub enum Count {
     WrongPassword,
     /// Logins to accounts that may not log in.
     Disabled,
+    /// Logins not looked at, because too many to their account had failed.
+    AccountFailures,
+    /// Logins not looked at, because too many from their address had failed.
+    AddressFailures,
     /// Changes that became durable.
     Changed,
     /// New passwords refused as too short.
@@ -80,7 +84,7 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order they are printed.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Waiting,
         Self::JobUs,
         Self::Begun,
@@ -93,6 +97,8 @@ impl Count {
         Self::UnknownAccount,
         Self::WrongPassword,
         Self::Disabled,
+        Self::AccountFailures,
+        Self::AddressFailures,
         Self::Changed,
         Self::TooShort,
         Self::SameAsOld,
@@ -130,6 +136,8 @@ impl Count {
             Self::UnknownAccount => "unknown_account",
             Self::WrongPassword => "wrong_password",
             Self::Disabled => "disabled",
+            Self::AccountFailures => "account_failures",
+            Self::AddressFailures => "address_failures",
             Self::Changed => "changed",
             Self::TooShort => "too_short",
             Self::SameAsOld => "same_as_old",
@@ -160,6 +168,8 @@ impl Count {
             Answer::Verified(Verdict::Denied(Denial::WrongPassword(_))) => Self::WrongPassword,
             Answer::Verified(Verdict::Denied(Denial::Disabled(_))) => Self::Disabled,
             Answer::Told(Told::Scram(_)) => Self::Asked,
+            Answer::Verified(Verdict::TooManyFailures { of: FailuresOf::Account, .. }) => Self::AccountFailures,
+            Answer::Verified(Verdict::TooManyFailures { of: FailuresOf::Address, .. }) => Self::AddressFailures,
             Answer::Executed(_) => Self::Commands,
             Answer::Handshaken(_) => Self::SlowHandshakes,
             Answer::Part { .. } => Self::Pieces,
@@ -187,9 +197,15 @@ impl Count {
 
 /// The running counts. They are independent of each other: nothing is decided by them, so no
 /// order among them is kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Counters {
     values: [AtomicU64; Count::ALL.len()],
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self { values: [const { AtomicU64::new(0) }; Count::ALL.len()] }
+    }
 }
 
 impl Counters {
@@ -273,7 +289,7 @@ mod tests {
         let line = counters.snapshot(Tick(0)).to_string();
         let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
         assert_eq!(names.len(), Count::ALL.len());
-        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=31"), "{line}");
+        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=33"), "{line}");
         assert!(!line.contains('\n'));
     }
 

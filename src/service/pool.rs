@@ -2,6 +2,7 @@
 //! go: it reads the account, so that no ring thread ever waits for the store, and hashes.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -10,11 +11,13 @@ use rustix::thread::gettid;
 
 use crate::auth::policy::is_complex_enough;
 use crate::auth::{Hasher, Issuers};
+use crate::control::TooMany;
+use crate::control::guesses::Finding;
 use crate::cpu;
 use crate::directory::{Account, Directory};
 use crate::model::{Authenticated, Clock, DomainName, Evidence, LoginName, NewPasswordRefusal, Secret};
 use crate::proto::sasl::Question;
-use crate::proto::{ChangeOutcome, Denial, Told, Verdict};
+use crate::proto::{ChangeOutcome, Denial, FailuresOf, Told, Verdict};
 
 use super::accounts::{Accounts, Unreadable};
 use super::commands::{Order, Routes};
@@ -82,7 +85,7 @@ impl Worker {
         let answer = match request {
             Request::Ask { question, domain } => Answer::Told(self.find_out(&question, domain.as_deref())),
             Request::Verify { login, domain, evidence } => {
-                Answer::Verified(self.verify(&login, domain.as_deref(), evidence))
+                Answer::Verified(self.verify(&login, domain.as_deref(), evidence, ticket.peer))
             }
             Request::Order(order) | Request::GoOn(order) => return self.carry_out(*order),
             Request::Command { proof, line, is_inline } => {
@@ -116,13 +119,36 @@ impl Worker {
         Told::Scram(Box::new(key.offer(name.as_bytes(), *hash, credentials)))
     }
 
-    /// Takes the same time whether or not the account exists and may log in.
-    fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, evidence: Evidence) -> Verdict {
-        let router = self.routes.reader.control.router();
-        let Ok(account) = self.accounts.route(&router, login, domain) else { return Verdict::Fault };
-        if account.is_some() {
+    /// Looks at what a client gave to log in, unless too much that was wrong has come.
+    fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, evidence: Evidence, peer: IpAddr) -> Verdict {
+        let control = Arc::clone(&self.routes.reader.control);
+        let Ok(found) = self.accounts.find(&control.router(), login, domain) else { return Verdict::Fault };
+        if found.account.is_some() {
             self.queue.found(login, domain);
         }
+        let mark = match &evidence {
+            Evidence::Password(secret) => Some(self.hasher.mark(secret)),
+            // No two proofs of one password are alike, and the others are not guessed.
+            Evidence::Scram(_) | Evidence::Certificate | Evidence::Token(_) => None,
+        };
+        let attempt = match control.begin_login(&found.address, peer, found.flow, mark) {
+            Ok(attempt) => attempt,
+            Err(TooMany::OfAccount(wait)) => return too_many(FailuresOf::Account, wait),
+            Err(TooMany::OfAddress(wait)) => return too_many(FailuresOf::Address, wait),
+        };
+        let verdict = self.judge(found.account, evidence);
+        let finding = match &verdict {
+            Verdict::Accepted(proof) if proof.application().is_some() => Finding::OfApplication,
+            Verdict::Accepted(_) => Finding::Right,
+            Verdict::Denied(_) => Finding::Wrong,
+            Verdict::TooManyFailures { .. } | Verdict::Busy { .. } | Verdict::Fault => Finding::Nothing,
+        };
+        control.settle_login(attempt, finding, peer);
+        verdict
+    }
+
+    /// Takes the same time whether or not the account exists and may log in.
+    fn judge(&mut self, account: Option<Account>, evidence: Evidence) -> Verdict {
         self.counters.add(Count::Hashes, u64::from(evidence.is_hashed()));
         let issuers = Arc::clone(&lock(&self.issuers));
         let Some(account) = account else {
@@ -194,6 +220,13 @@ impl Worker {
             self.counters.add(Count::UpgradesGivenUp, 1);
         }
     }
+}
+
+/// The time to wait in tens of seconds or in minutes, for people, and a day at most.
+fn too_many(of: FailuresOf, wait: Duration) -> Verdict {
+    let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).clamp(1, 86_400);
+    let step = if seconds > 60 { 60 } else { 10 };
+    Verdict::TooManyFailures { of, retry_after_s: seconds.next_multiple_of(step) }
 }
 
 pub(super) fn seconds_since_1970() -> u64 {

@@ -9,6 +9,7 @@ use super::world::{COST, IMPORTED, SETTINGS, World, postmaster, secret, verifica
 use super::{Answer, Count, Request, Service, ServiceSettings, lock};
 use crate::auth::prove;
 use crate::auth::{Credentials, ScramVerifier};
+use crate::control::Action;
 use crate::model::{Argon2idCost, Authenticated, Evidence, LoginName, NewPasswordRefusal, ScramHash, ScramOffer, Tick};
 use crate::proto::sasl::Question;
 use crate::proto::{ChangeOutcome, CommandOutcome, Denial, Told, Verdict};
@@ -38,6 +39,7 @@ fn kind(answer: &Answer) -> &'static str {
         Answer::Told(Told::Scram(_)) => "told",
         Answer::Verified(Verdict::Accepted(_)) => "accepted",
         Answer::Verified(Verdict::Denied(_)) => "denied",
+        Answer::Verified(Verdict::TooManyFailures { .. }) => "too many",
         Answer::Told(Told::Busy { .. })
         | Answer::Verified(Verdict::Busy { .. })
         | Answer::Changed(ChangeOutcome::Busy { .. }) => "busy",
@@ -136,6 +138,55 @@ fn a_login_is_accepted_for_the_right_password_alone_and_always_costs_a_hash() {
     let snapshot = service.snapshot();
     assert_eq!(snapshot.of(Count::Hashes), 6);
     assert_eq!([Count::Accepted, Count::UnknownAccount, Count::Disabled].map(|count| snapshot.of(count)), [1, 2, 2]);
+    service.stop();
+}
+
+#[test]
+fn names_with_and_without_an_account_are_refused_alike_and_unseen() {
+    let world = World::new();
+    let service = world.start(SETTINGS);
+    let guess = |login: &str, round: usize| {
+        let request = verification(login, &format!("wrong secret {round}"));
+        kind(&world.ask(&service, request))
+    };
+    // Half of ten, for one place.
+    let expected = ["denied", "denied", "denied", "denied", "denied", "too many", "too many"];
+    for spellings in
+        [["postmaster", "Postmaster@example.com"], ["nobody", "NOBODY%example.com"], ["a@b@c d", "A@b@c D"]]
+    {
+        let heard: Vec<_> = (0..7).map(|round| guess(spellings[round % 2], round)).collect();
+        assert_eq!(heard, expected, "{spellings:?}");
+    }
+    assert_eq!(guess("postmaster", 4), "denied", "the same again is no other guess");
+    assert_eq!(kind(&world.ask(&service, verification("postmaster", "old secret"))), "too many");
+    let snapshot = service.snapshot();
+    assert_eq!([Count::Hashes, Count::AccountFailures].map(|count| snapshot.of(count)), [16, 7]);
+    service.stop();
+}
+
+#[test]
+fn an_account_that_may_not_log_in_is_refused_like_others() {
+    let world = World::new();
+    world.set("AccessModes", "None");
+    let service = world.start(SETTINGS);
+    let guess = |round: usize| kind(&world.ask(&service, verification("postmaster", &format!("wrong secret {round}"))));
+    assert_eq!([0, 1, 2, 3, 4, 5].map(guess), ["denied", "denied", "denied", "denied", "denied", "too many"]);
+    service.stop();
+}
+
+#[test]
+fn a_blocked_address_with_an_open_session_logs_in_no_more() {
+    let world = World::new();
+    let control = world.control();
+    let service = world.start_with(SETTINGS, &control);
+    let ask = || kind(&world.ask(&service, verification("postmaster", "old secret")));
+    assert_eq!(ask(), "accepted");
+    control.carry_out(Action::Block(vec![(world.ticket(1).peer, None)])).unwrap();
+    assert_eq!(ask(), "too many");
+    control.carry_out(Action::Unblock(world.ticket(1).peer)).unwrap();
+    assert_eq!(ask(), "accepted");
+    let snapshot = service.snapshot();
+    assert_eq!([Count::Hashes, Count::AddressFailures].map(|count| snapshot.of(count)), [2, 1]);
     service.stop();
 }
 

@@ -12,8 +12,8 @@ use crate::model::limits::{COMMAND_LINE_BYTES_MAX, LINE_BYTES_MAX};
 use crate::model::{AccountName, Dialect, Tick};
 use crate::proto::sasl::Question;
 use crate::proto::{
-    Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, Reply, Session, Told, Verdict,
-    Wire, redacted, sasl,
+    Awaits, ChangeOutcome, Closing, CommandOutcome, Denial, Effect, Effects, Event, FailuresOf, Reply, Session, Told,
+    Verdict, Wire, redacted, sasl,
 };
 use crate::ring::Key;
 use crate::service::{Answer, Order, Request, Ticket};
@@ -300,12 +300,8 @@ impl Dialogue {
             }
             Answer::Verified(verdict) => {
                 self.log_login(&subject, &verdict);
-                match &verdict {
-                    Verdict::Accepted(proof) => self.enter(key, proof.account(), desk),
-                    Verdict::Denied(Denial::UnknownAccount | Denial::WrongPassword(_)) => {
-                        desk.control.note_failure(self.peer.ip(), &desk.live);
-                    }
-                    Verdict::Denied(Denial::Disabled(_)) | Verdict::Busy { .. } | Verdict::Fault => {}
+                if let Verdict::Accepted(proof) = &verdict {
+                    self.enter(key, proof.account(), desk);
                 }
                 Event::Verified(verdict)
             }
@@ -350,6 +346,13 @@ impl Dialogue {
             }
             Verdict::Denied(Denial::Disabled(account)) => {
                 event!(target: "PWD", MAJOR, session, %peer, "login refused: '{account}' may not log in here");
+            }
+            Verdict::TooManyFailures { of, .. } => {
+                let whose = match of {
+                    FailuresOf::Account => "to it",
+                    FailuresOf::Address => "from its address",
+                };
+                event!(target: "PWD", PROBLEM, session, %peer, "login of '{login}' refused: too many {whose} have failed");
             }
             Verdict::Busy { .. } => {
                 event!(target: "PWD", MAJOR, session, %peer, "login of '{login}' put off: the server is busy");

@@ -58,6 +58,7 @@ const REPLIES: &[Reply] = &[
     Reply::NewPasswordRefused(NewPasswordRefusal::WithoutPassword),
     Reply::NewPasswordRefused(NewPasswordRefusal::NotAllowed),
     Reply::ChangedElsewhere,
+    Reply::TooManyFailures { retry_after_s: 3600 },
     Reply::LoginBusy { retry_after_s: 2 },
     Reply::LoginFault,
     Reply::ChangeBusy { retry_after_s: 2 },
@@ -92,7 +93,7 @@ fn is_listed(reply: Reply) -> bool {
         Reply::NewPasswordRefused(Refusal::TooShort { .. } | Refusal::SameAsOld) => {}
         Reply::NewPasswordRefused(Refusal::SameAsName | Refusal::TooSimple) => {}
         Reply::NewPasswordRefused(Refusal::NotAllowed | Refusal::OfApplication | Refusal::WithoutPassword) => {}
-        Reply::ChangedElsewhere | Reply::LoginBusy { .. } | Reply::LoginFault => {}
+        Reply::ChangedElsewhere | Reply::TooManyFailures { .. } | Reply::LoginBusy { .. } | Reply::LoginFault => {}
         Reply::ChangeBusy { .. } | Reply::ChangeFault | Reply::ChangeUnknown | Reply::LineTooLong => {}
         Reply::TimedOut(Timeout::Idle | Timeout::Login | Timeout::Line) | Reply::ShuttingDown => {}
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{AccountName, NewPasswordRefusal, ScramOffer};
 use crate::proto::reply::tests::rules;
-use crate::proto::{Denial, Timeout};
+use crate::proto::{Denial, FailuresOf, Timeout};
 
 fn proof() -> Box<Authenticated> {
     Box::new(Authenticated::attest(AccountName::parse("alice@example.com").unwrap(), 1, None))
@@ -282,6 +282,18 @@ fn every_denial_looks_the_same() {
         play.lines(&["USER alice", "PASS bad"]);
         assert_eq!(play.tell(Event::Verified(Verdict::Denied(denial))), "Delay");
         assert_eq!(play.tell(Event::DelayPassed), "Denied");
+    }
+}
+
+#[test]
+fn a_login_that_was_not_looked_at_is_delayed_and_counts_as_a_failure() {
+    for (dialect, then) in DIALECTS {
+        let mut play = Play::new(dialect);
+        play.lines(&["USER alice", "PASS bad"]);
+        let verdict = Verdict::TooManyFailures { of: FailuresOf::Account, retry_after_s: 7 };
+        assert_eq!(play.tell(Event::Verified(verdict)), "Delay");
+        assert_eq!(play.tell(Event::DelayPassed), format!("TooManyFailures {{ retry_after_s: 7 }}{then}"));
+        assert_eq!(play.session.failures, 1);
     }
 }
 
@@ -618,8 +630,9 @@ fn told(pick: u8) -> Told {
 }
 
 fn verdict(pick: u8) -> Verdict {
-    match pick % 6 {
+    match pick % 7 {
         0 => Verdict::Denied(Denial::UnknownAccount),
+        4 => Verdict::TooManyFailures { of: FailuresOf::Account, retry_after_s: 1 },
         1 => Verdict::Busy { retry_after_s: 1 },
         2 => Verdict::Fault,
         3 => Verdict::Accepted(signed()),

@@ -2,8 +2,8 @@ use keyturn::model::limits::REPLY_BYTES_MAX;
 use keyturn::model::{AccountName, Authenticated, Dialect, DomainName, NewPasswordRefusal, ScramOffer};
 use keyturn::proto::sasl::Mechanisms;
 use keyturn::proto::{
-    Awaits, ChangeOutcome, CommandOutcome, Denial, Effect, Effects, Event, Framed, Inbox, Reply, Rules, Session, Timeout,
-    Told, Verdict, Wire, greeting,
+    Awaits, ChangeOutcome, CommandOutcome, Denial, Effect, Effects, Event, FailuresOf, Framed, Inbox, Reply, Rules, Session,
+    Timeout, Told, Verdict, Wire, greeting,
 };
 
 use crate::choices_and_stream;
@@ -166,6 +166,7 @@ impl<'a> Play<'a> {
             (_, b'u') if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Unknown),
             _ if self.session.is_authenticated() => Event::Changed(ChangeOutcome::Changed(proof())),
             (_, b'b') => Event::Verified(Verdict::Busy { retry_after_s: 1 }),
+            (_, b't') => Event::Verified(Verdict::TooManyFailures { of: FailuresOf::Account, retry_after_s: 1 }),
             (_, b'f') => Event::Verified(Verdict::Fault),
             (_, b'n') => Event::Verified(Verdict::Denied(Denial::UnknownAccount)),
             (_, b's') => Event::Verified(Verdict::Accepted(Box::new(proof().signed(b"signature".to_vec().into())))),
