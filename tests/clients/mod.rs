@@ -2,6 +2,7 @@
 
 pub(crate) mod debian;
 mod haproxy;
+mod sasl;
 mod secure;
 
 use std::io::{Read, Write};

@@ -4,7 +4,7 @@
 pub(crate) mod client;
 pub(crate) mod gate;
 pub(crate) mod identity;
-mod issuer;
+pub(crate) mod issuer;
 pub(crate) mod log;
 pub(crate) mod medium;
 mod people;

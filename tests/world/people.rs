@@ -1,8 +1,8 @@
 //! What an administrator does to a world's domains and accounts: at any time, past the gate.
 
-use keyturn::auth::{Credentials, Hasher, Recognizer};
+use keyturn::auth::{Credentials, Hasher, Recognizer, ScramVerifier};
 use keyturn::directory::{Directory, DirectoryFault, Scope};
-use keyturn::model::{AccountName, Argon2idCost, DomainName, Secret};
+use keyturn::model::{AccountName, Argon2idCost, DomainName, ScramHash, Secret};
 use keyturn::notation::{Dictionary, Form, Value};
 use keyturn::store::{Outcome, Transaction};
 
@@ -37,6 +37,14 @@ impl World {
     /// Gives an account another password.
     pub(crate) fn set_password(&self, name: &str, password: &[u8]) {
         self.commit(self.directory().set_password(&account_name(name), credentials(password)));
+    }
+
+    /// As [`World::set_password`], with what proofs of it by SCRAM are checked with.
+    pub(crate) fn set_provable_password(&self, name: &str, password: &[u8]) {
+        let secret = Secret::new(password).unwrap();
+        let scram = ScramHash::ALL.map(|hash| ScramVerifier::derive(hash, &secret).unwrap()).to_vec();
+        let credentials = Credentials { scram, ..credentials(password) };
+        self.commit(self.directory().set_password(&account_name(name), credentials));
     }
 
     /// Gives an account one more name.
