@@ -156,6 +156,37 @@ fn a_socket_that_nobody_has_passed_is_missed() {
     program.await_line("cannot listen on systemd:poppwd: systemd has passed no socket of this name");
 }
 
+#[test]
+fn networks_are_taken_over_while_the_server_runs() {
+    let home = home("");
+    let mut program = home.serve();
+    let mut staying = Client::connect(home.address);
+    assert!(staying.line().starts_with("200 "));
+    for (rule, told) in [
+        ("deny = [\"127.0.0.0/8\"]", "501 connections from your address are not taken here"),
+        ("grant = [\"127.0.0.0/8\"]", "200 "),
+        ("grant = [\"192.0.2.0/24\"]", "501 connections from your address are not taken here"),
+    ] {
+        configure(&home, "", &format!("{rule}\n"));
+        program.signal(Signal::HUP);
+        program.await_line("configuration applied: listener");
+        await_that(told, || Client::connect(home.address).line().starts_with(told));
+    }
+    configure(&home, "", "proxy = [\"127.0.0.1\"]\n");
+    program.signal(Signal::HUP);
+    program.await_line("configuration applied: listener");
+    await_that("a header is required", || {
+        let mut client = Client::connect(home.address);
+        client.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 40112 106\r\n");
+        client.line().starts_with("200 ")
+            && client.ask("USER alice") == "515 passwords are taken under TLS only - connect to the port for TLS"
+    });
+    assert_eq!(staying.ask("NOOP"), "200 OK", "who is there stays");
+    configure(&home, "", "proxy = [\"127.0.0.1\"]\nhide_version = true\n");
+    program.signal(Signal::HUP);
+    program.await_line("configuration not applied: listener needs a restart");
+}
+
 /// Whether this machine has IPv6 at all; some containers do not.
 fn has_ipv6() -> bool {
     TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()

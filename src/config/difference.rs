@@ -1,11 +1,11 @@
 //! What changed between two readings of the file.
 
-use super::Config;
+use super::{Config, Listener};
 
 /// The keys that differ, by whether a running server can take them over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// Applied while running: each as `key: old -> new`.
+    /// Applied while running: each as `key: old -> new`, or what has changed.
     pub live: Vec<String>,
     /// Kept as they were until the next start.
     pub restart: Vec<&'static str>,
@@ -26,7 +26,7 @@ impl Difference {
             ("argon2id", old.argon2id != new.argon2id),
             // Listeners offer TLS or they do not; which certificates they show can change.
             ("certificate", old.offers_tls() != new.offers_tls()),
-            ("listener", old.listeners != new.listeners),
+            ("listener", !Listener::are_alike(&old.listeners, &new.listeners)),
         ];
         let restart = restart.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect();
         let mut live = changed_lines(old, new);
@@ -35,6 +35,10 @@ impl Difference {
         }
         if old.oauth != new.oauth {
             live.push(format!("oauth: {} -> {} issuers", old.oauth.len(), new.oauth.len()));
+        }
+        if Listener::are_alike(&old.listeners, &new.listeners) {
+            let pairs = old.listeners.iter().zip(&new.listeners).filter(|(old, new)| old != new);
+            live.extend(pairs.map(|(_, new)| format!("listener {}: grant, deny or proxy", new.address)));
         }
         Self { live, restart }
     }

@@ -84,12 +84,12 @@ pub struct Listener {
     /// certificate from one of those, and need not have one. Default `None`: they are not asked.
     pub client_ca: Option<PathBuf>,
     /// Key `grant` or `deny`: whose connections are taken; lists in the notation of
-    /// [`NetworkList`]. Default: everybody's.
+    /// [`NetworkList`]. Default: everybody's. A running server takes them over.
     pub restriction: Restriction,
     /// Key `proxy`: networks of proxies, in the notation of [`NetworkList`]. Who connects from there
     /// must say within 3 seconds for whom, by a header of the PROXY protocol, version 1 or 2; who
     /// connects from elsewhere speaks for itself, and to it such a header is a bad line. Default:
-    /// none.
+    /// none. A running server takes them over.
     pub proxy: NetworkList,
 }
 
@@ -137,6 +137,14 @@ impl Listener {
             restriction: Restriction::default(),
             proxy: NetworkList::default(),
         }
+    }
+
+    /// Whether a server that listens on `old` can go on with `new`: all but their lists of networks is
+    /// the same.
+    pub(crate) fn are_alike(old: &[Self], new: &[Self]) -> bool {
+        let without_lists =
+            |it: &Self| Self { restriction: Restriction::Nobody, proxy: NetworkList::default(), ..it.clone() };
+        old.iter().map(without_lists).eq(new.iter().map(without_lists))
     }
 
     /// Whether there cannot be both.

@@ -496,6 +496,14 @@ mod tests {
         let difference = old.difference(&new);
         assert_eq!(difference.live, ["channels: 1000 -> 5", "log_level: 3 -> 2"]);
         assert_eq!(difference.restart, ["shards", "argon2id"]);
+        let with =
+            |keys: &str| Config::parse(&format!("[[listener]]\naddress = \"127.0.0.1:8106\"\n{keys}\n")).unwrap();
+        let difference = old.difference(&with("grant = [\"::1\"]"));
+        assert_eq!(difference.live, ["listener 127.0.0.1:8106: grant, deny or proxy"]);
+        assert!(difference.restart.is_empty());
+        let difference = old.difference(&with("grant = [\"::1\"]\nhide_version = true"));
+        assert!(difference.live.is_empty());
+        assert_eq!(difference.restart, ["listener"]);
         assert!(old.difference(&old).is_empty());
     }
 

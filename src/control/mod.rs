@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::event;
 
-use crate::config::{Config, Live, ModuleFault};
+use crate::config::{Config, Listener, Live, ModuleFault};
 use crate::directory::{AuthMethods, Directory, Holder, Router};
 use crate::model::{Clock, DomainName};
 use crate::notation::{Dictionary, Value};
@@ -90,6 +90,7 @@ pub struct Control {
     /// Of the domains of the listeners.
     methods: Mutex<BTreeMap<DomainName, AuthMethods>>,
     live: Mutex<Arc<Live>>,
+    listeners: Mutex<Arc<[Listener]>>,
     /// Grows with every change of `live`.
     edition: AtomicU64,
     /// Everything is logged, whatever the settings say.
@@ -114,6 +115,7 @@ impl Control {
             statistics: Statistics::default(),
             clock,
             live: Mutex::new(Arc::new(config.live.clone())),
+            listeners: Mutex::new(config.listeners.as_slice().into()),
             settings: Mutex::new(Settings::new(config, are_listeners_fixed)),
             router: Mutex::default(),
             methods: Mutex::default(),
@@ -225,6 +227,7 @@ impl Control {
         }
         let live = Arc::new(live);
         *lock(&self.live) = Arc::clone(&live);
+        *lock(&self.listeners) = settings.in_force().listeners.as_slice().into();
         self.edition.fetch_add(1, Ordering::Release);
         self.tell(News::Settings(&live));
     }
@@ -274,6 +277,12 @@ impl Control {
     pub fn live(&self) -> (Arc<Live>, u64) {
         let edition = self.edition();
         (Arc::clone(&lock(&self.live)), edition)
+    }
+
+    /// The listeners in force: those of the start, with their lists of networks as they are now.
+    #[must_use]
+    pub fn listeners(&self) -> Arc<[Listener]> {
+        Arc::clone(&lock(&self.listeners))
     }
 
     /// How often the settings have changed.

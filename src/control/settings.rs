@@ -1,6 +1,6 @@
 use tracing::event;
 
-use crate::config::{Config, Difference, ModuleFault};
+use crate::config::{Config, Difference, Listener, ModuleFault};
 use crate::directory::{Directory, Holder};
 use crate::notation::{Dictionary, Value};
 use crate::store::ReadFault;
@@ -93,6 +93,9 @@ impl Settings {
             self.in_force.certificates.clone_from(&wanted.certificates);
         }
         self.in_force.oauth.clone_from(&wanted.oauth);
+        if Listener::are_alike(&self.in_force.listeners, &wanted.listeners) {
+            self.in_force.listeners.clone_from(&wanted.listeners);
+        }
         (self.wanted, self.file) = (wanted, file);
         difference
     }

@@ -113,10 +113,12 @@ impl House {
 
 impl Desk {
     /// Takes over new settings.
-    pub(super) fn apply(&mut self, live: Arc<Live>) {
-        for listener in &mut self.listeners {
-            listener.rules.failures_max = live.failures_max;
-            listener.offer_mechanisms(&self.control);
+    pub(super) fn apply(&mut self, live: Arc<Live>, listeners: &[Listener]) {
+        for (house, listener) in self.listeners.iter_mut().zip(listeners) {
+            house.rules.failures_max = live.failures_max;
+            house.restriction.clone_from(&listener.restriction);
+            house.proxies.clone_from(&listener.proxy);
+            house.offer_mechanisms(&self.control);
         }
         self.live = live;
     }

@@ -378,7 +378,7 @@ impl Shard {
         if self.edition != self.control.edition() {
             let (live, edition) = self.control.live();
             self.edition = edition;
-            self.desk.apply(live);
+            self.desk.apply(live, &self.control.listeners());
             self.move_doors();
             // Limits may have become shorter.
             self.move_all(|_, _, _| After::Rest);
