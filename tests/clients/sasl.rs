@@ -1,5 +1,7 @@
 //! SASL's mechanisms, spoken by libraries that nobody here wrote.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
@@ -12,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 
-use super::debian::plain_python;
+use super::debian::{plain_python, tool};
 use super::{NEW, OLD, check_changed};
 use crate::world::World;
 use crate::world::client::Client;
@@ -198,5 +200,42 @@ fn python_proves_a_password_by_scram_and_sees_that_the_server_knows_it() {
         assert_eq!(change("wrong password"), "515 incorrect password or account name\n");
         assert_eq!(change(OLD), "200 Password updated\n");
         check_changed(world.address());
+    }
+}
+
+/// Carries base64 between `gsasl` and a server; the last reply, and what the program says in the
+/// end.
+fn gsasl(client: &mut Client, mechanism: &str, password: &str) -> (String, String) {
+    let mut command = tool("gsasl");
+    command.args(["--client", "--no-cb", "-m", mechanism, "-a", "alice", "-z", "", "-p", password]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(output.next().as_deref(), Some(mechanism));
+    let mut reply = client.ask(&format!("AUTH {mechanism} {}", output.next().unwrap()));
+    while let Some(challenge) = reply.strip_prefix("300 ") {
+        writeln!(input, "{challenge}").unwrap();
+        let response = output.next().unwrap();
+        reply = client.ask(if response.is_empty() { "=" } else { &response });
+    }
+    // After what it has to say it waits for a last word, which may be nothing.
+    writeln!(input).ok();
+    drop(input);
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    child.wait().unwrap();
+    (reply, said)
+}
+
+#[test]
+fn gsasl_logs_in_and_sees_that_the_server_knows_the_password() {
+    let mut world = world();
+    for mechanism in ["PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"] {
+        let mut client = greeted(&mut world);
+        let (refused, _) = gsasl(&mut client, mechanism, "wrong password");
+        assert_eq!(refused, "515 incorrect password or account name", "{mechanism}");
+        let (reply, said) = gsasl(&mut client, mechanism, OLD);
+        assert_eq!(reply, "200 login OK, proceed", "{mechanism}");
+        assert!(said.contains("Client authentication finished (server trusted)"), "{mechanism}: {said}");
     }
 }

@@ -79,7 +79,8 @@ impl Opening {
         }
         let name = unescape(name)?;
         if let Some(acts_for) = acts_for.strip_prefix(b"a=") {
-            if !unescape(acts_for)?.eq_ignore_ascii_case(&name) {
+            // One client library says so when it means nobody.
+            if !acts_for.is_empty() && !unescape(acts_for)?.eq_ignore_ascii_case(&name) {
                 return Err(SaslFault::OtherIdentity);
             }
         } else if !acts_for.is_empty() {
@@ -227,6 +228,7 @@ mod tests {
         }
         assert!(first(&format!("n,,n=user,r={}", "r".repeat(NONCE_BYTES_MAX + 1))).is_err());
         assert!(first(&format!("n,,n=user,r={}", "r".repeat(NONCE_BYTES_MAX))).is_ok());
+        assert!(first("n,a=,n=user,r=nonce").is_ok());
         assert_eq!(first("n,a=A=2Cb=3D,n=a=2Cb=3D,r=nonce,x=more").unwrap().login.as_bytes(), b"a,b=");
     }
 
