@@ -37,6 +37,10 @@ const ADVICE: &[Advice] =
 ///
 /// It begins on a huge page, asks for huge pages, and stays out of core dumps, where the system
 /// supports that. It grows when a hash needs more than there is and shrinks back when wiped.
+///
+/// It is not reserved at once for the dearest hash that is accepted: growing costs the pages that are
+/// touched for the first time, which a reservation would not spare, and an installation that does not
+/// overcommit memory would have to keep a gibibyte for each worker.
 #[derive(Debug)]
 pub(super) struct Arena {
     mapping: Mapping,
