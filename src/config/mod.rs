@@ -13,7 +13,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{Argon2idCost, DomainName};
+use crate::model::{Argon2idCost, DomainName, IPV6_NETWORK_BITS};
 
 mod difference;
 mod fields;
@@ -168,7 +168,7 @@ impl Default for Live {
             channels: 1000,
             channels_for_clients: 0,
             connections_per_address: 0,
-            ipv6_prefix_length: 64,
+            ipv6_prefix_length: IPV6_NETWORK_BITS,
             idle: Duration::from_secs(300),
             login: Duration::from_secs(60),
             line: Duration::from_secs(30),

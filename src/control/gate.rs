@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::lock;
 use super::table::{Table, Worth};
 use crate::config::Live;
 use crate::directory::{Directory, Holder};
-use crate::model::{NetworkList, Tick};
+use crate::model::{IPV6_NETWORK_BITS, NetworkList, Tick, network_of};
 use crate::notation::Value;
 use crate::store::ReadFault;
 
@@ -19,9 +19,6 @@ pub const BLOCKED_MAX: usize = 10_000;
 
 /// Addresses whose failed logins are counted; beyond that, who failed longest ago is forgotten.
 const COUNTED_MAX: usize = 1 << 16;
-
-/// Bits of an IPv6 address that tell networks apart; one customer has all of the rest.
-const IPV6_NETWORK_BITS: u32 = 64;
 
 /// A list of addresses that administrators keep and that means something here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,13 +306,7 @@ impl Gate {
 
 /// What one customer of a network provider has: an IPv4 address, or an IPv6 network.
 pub(super) fn source(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & (u128::MAX << (u128::BITS - IPV6_NETWORK_BITS));
-            Ipv6Addr::from_bits(network).into()
-        }
-        address @ IpAddr::V4(_) => address,
-    }
+    network_of(address, IPV6_NETWORK_BITS)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub use dialect::Dialect;
 pub use evidence::{Evidence, Token};
 pub use flow::Flow;
 pub use name::{AccountName, DomainName, LoginName, NameFault};
-pub use networks::{BadNetwork, NetworkFault, NetworkList, network_of};
+pub use networks::{BadNetwork, IPV6_NETWORK_BITS, NetworkFault, NetworkList, network_of};
 pub use refusal::NewPasswordRefusal;
 pub use scram::{ScramHash, ScramOffer, ScramProof};
 pub use secret::Secret;

@@ -107,6 +107,10 @@ impl FromStr for NetworkList {
     }
 }
 
+/// First bits of an IPv6 address that tell networks apart; one customer of a provider has all of the
+/// rest (RFC 6177).
+pub const IPV6_NETWORK_BITS: u8 = 64;
+
 /// What limits count as one address: one of IPv4, or the network of IPv6 with so many first bits,
 /// told by its first address.
 #[must_use]

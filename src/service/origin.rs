@@ -1,9 +1,9 @@
 //! Whose a request is, for the fairness among them.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
-use crate::model::{Authenticated, DomainName, LoginName};
+use crate::model::{Authenticated, DomainName, IPV6_NETWORK_BITS, LoginName, network_of};
 use crate::proto::sasl::Question;
 
 use super::admission::{Class, Origin};
@@ -12,9 +12,6 @@ use super::{Request, Ticket};
 /// Shares of a source inside the installation: a webmail or a panel there speaks for many users,
 /// an address outside for one.
 const WEIGHT_INSIDE: u32 = 16;
-
-/// Bits of an IPv6 address that tell networks apart; one customer has all of the rest.
-const IPV6_NETWORK_BITS: u32 = 64;
 
 /// Turns addresses and names into numbers, by a function drawn at start: nobody outside can
 /// choose a name that shares its number with another one.
@@ -81,17 +78,11 @@ fn split(name: &[u8]) -> Option<(&[u8], &[u8])> {
 /// What one customer of a network provider has: an IPv4 address, or an IPv6 network. And its
 /// shares.
 fn network(peer: IpAddr) -> (IpAddr, u32) {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => {
-            let is_inside = address.is_loopback() || address.is_private() || address.is_link_local();
-            (address.into(), if is_inside { WEIGHT_INSIDE } else { 1 })
-        }
-        IpAddr::V6(address) => {
-            let is_inside = address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local();
-            let network = address.to_bits() & (u128::MAX << (u128::BITS - IPV6_NETWORK_BITS));
-            (Ipv6Addr::from_bits(network).into(), if is_inside { WEIGHT_INSIDE } else { 1 })
-        }
-    }
+    let is_inside = match peer.to_canonical() {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    };
+    (network_of(peer, IPV6_NETWORK_BITS), if is_inside { WEIGHT_INSIDE } else { 1 })
 }
 
 #[cfg(test)]
