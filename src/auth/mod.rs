@@ -12,6 +12,7 @@ mod record;
 mod scram;
 mod vault;
 mod verify;
+mod wanted;
 
 pub use issuer::{Issuer, Issuers, KeysFault};
 pub use recognizer::Recognizer;
@@ -21,6 +22,7 @@ pub use record::{
 pub use scram::DecoyKey;
 pub use vault::{KeyId, MasterKey, Vault};
 pub use verify::Hasher;
+pub use wanted::Wanted;
 
 #[cfg(test)]
 pub(crate) use scram::tests::prove;

@@ -48,6 +48,11 @@ impl ScramVerifier {
         Some(Self { iterations: ITERATIONS, salt, keys: derive_keys(hash, secret, &salt, ITERATIONS)? })
     }
 
+    /// Whether SASLprep lets one be made of `secret`.
+    pub(super) fn may_be_made_of(secret: &Secret) -> bool {
+        str::from_utf8(secret.expose()).is_ok_and(|text| saslprep(text).is_ok())
+    }
+
     /// Whether it was made of `secret`.
     #[must_use]
     pub fn accepts(&self, secret: &Secret) -> Choice {

@@ -3,7 +3,9 @@ use std::hint::black_box;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::argon2id::{Argon2id, CostFault, Inputs, Kernel, selection};
-use super::{Alternative, Credentials, Issuers, PasswordPurpose, Recognizer, ScramVerifier, Verifier, fill_random};
+use super::{
+    Alternative, Credentials, Issuers, PasswordPurpose, Recognizer, ScramVerifier, Verifier, Wanted, fill_random,
+};
 use crate::model::{AccountName, Argon2idCost, Authenticated, Evidence, ScramHash, ScramProof, Secret};
 
 /// A worker's means to hash: one preallocated arena, reused for every hash.
@@ -129,46 +131,49 @@ impl Hasher {
     /// # Panics
     /// When the system has no random source.
     pub fn make(&mut self, secret: &Secret, changed_at: u64) -> Credentials {
-        self.make_salted(secret, changed_at, None)
+        self.make_as(secret, changed_at, None, Wanted::default())
     }
 
-    /// As [`Hasher::make`], with this salt, which other passwords of the account have: see
-    /// [`Credentials::salt_of_alternatives`].
+    /// As [`Hasher::make`], with all that is `wanted`, and with this salt, which other passwords of
+    /// the account have: see [`Credentials::salt_of_alternatives`].
     ///
     /// # Panics
     /// When the system has no random source.
-    pub fn make_salted(&mut self, secret: &Secret, changed_at: u64, salt: Option<[u8; 16]>) -> Credentials {
+    pub fn make_as(&mut self, secret: &Secret, changed_at: u64, salt: Option<[u8; 16]>, wanted: Wanted) -> Credentials {
         let verifier = self.make_verifier(secret, salt);
-        Credentials::new(verifier, changed_at)
+        let mut credentials = Credentials::new(verifier, changed_at);
+        wanted.derive(&mut credentials, secret);
+        credentials
     }
 
     /// Whether `credentials` should be upgraded now that `secret` has been found to be their
-    /// password: they are not of the current scheme and cost, and they know all of the password. A
-    /// legacy hash that looks at the first bytes only tells nothing of the rest, which may be
-    /// mistyped, and would become part of the password.
+    /// password: they are not of the current scheme and cost, or not what is `wanted`, and they know
+    /// all of the password. A legacy hash that looks at the first bytes only tells nothing of the
+    /// rest, which may be mistyped, and would become part of the password.
     #[must_use]
-    pub fn may_upgrade(&self, credentials: &Credentials, secret: &Secret) -> bool {
+    pub fn may_upgrade(&self, credentials: &Credentials, secret: &Secret, wanted: Wanted) -> bool {
         let is_certain = credentials.verifiers.iter().all(|verifier| match verifier {
             Verifier::Argon2id { .. } => true,
             Verifier::Legacy(hash) => hash.is_about_all_of(secret.expose()),
         });
-        is_certain && credentials.needs_upgrade(self.cost)
+        let needs_upgrade = credentials.needs_upgrade(self.cost) || !wanted.is_met_by(credentials, secret);
+        is_certain && needs_upgrade && !wanted.leaves(credentials)
     }
 
-    /// What `credentials` shall become now that `secret` has been found to be their password: one
-    /// verifier of the current scheme and cost, and the change that they come from unaltered.
+    /// What `credentials` shall become now that `secret` has been found to be their password: a
+    /// verifier of the current scheme and cost and what is `wanted` beside it, and the change that they
+    /// come from unaltered.
     ///
     /// `None` when [`Hasher::may_upgrade`] says no.
     ///
     /// # Panics
     /// When the system has no random source.
-    pub fn upgrade(&mut self, credentials: &Credentials, secret: &Secret) -> Option<Credentials> {
+    pub fn upgrade(&mut self, credentials: &Credentials, secret: &Secret, wanted: Wanted) -> Option<Credentials> {
         let Credentials { changed_at, change_id, .. } = *credentials;
-        self.may_upgrade(credentials, secret).then(|| Credentials {
+        self.may_upgrade(credentials, secret, wanted).then(|| Credentials {
             change_id,
-            verifiers: vec![self.make_verifier(secret, credentials.salt_of_alternatives())],
             alternatives: credentials.alternatives.clone(),
-            ..Credentials::none(changed_at)
+            ..self.make_as(secret, changed_at, credentials.salt_of_alternatives(), wanted)
         })
     }
 
@@ -297,7 +302,7 @@ mod tests {
             (PasswordPurpose::Application("desk".into()), "second"),
             (PasswordPurpose::Sip, "third"),
         ] {
-            let made = hasher.make_salted(&secret(text), 0, credentials.salt());
+            let made = hasher.make_as(&secret(text), 0, credentials.salt(), Wanted::default());
             credentials.set_alternative(purpose, made.verifiers.into_iter().next());
         }
         let salts = |it: &Verifier| matches!(it, Verifier::Argon2id { salt, .. } if Some(*salt) == credentials.salt());
@@ -309,7 +314,7 @@ mod tests {
         assert_eq!(id("first"), Some(Some(credentials.alternatives[0].id)));
         assert_eq!(id("second"), Some(Some(credentials.alternatives[1].id)));
         assert_eq!((id("third"), id("fourth")), (None, None));
-        let changed = hasher.make_salted(&secret("new"), 1, credentials.salt_of_alternatives());
+        let changed = hasher.make_as(&secret("new"), 1, credentials.salt_of_alternatives(), Wanted::default());
         credentials.verifiers = changed.verifiers;
         assert!(check(&mut hasher, &credentials, "new") && check(&mut hasher, &credentials, "second"));
         assert!(!check(&mut hasher, &credentials, "own"));
@@ -361,18 +366,19 @@ mod tests {
         let verifier = crate::auth::legacy::parse(b"$1$abcdefgh$y6iHhJNbuC0xpbk0w9pm80").unwrap();
         let imported = Credentials::new(verifier, 12);
         assert!(check(&mut hasher, &imported, "correct horse") && !check(&mut hasher, &imported, "wrong"));
-        let upgraded = hasher.upgrade(&imported, &secret("correct horse")).unwrap();
+        let upgraded = hasher.upgrade(&imported, &secret("correct horse"), Wanted::default()).unwrap();
         assert_eq!((upgraded.changed_at, upgraded.change_id), (12, imported.change_id));
         assert!(matches!(upgraded.verifiers[..], [Verifier::Argon2id { cost: COST, .. }]));
         assert!(check(&mut hasher, &upgraded, "correct horse") && !check(&mut hasher, &upgraded, "wrong"));
-        assert_eq!(hasher.upgrade(&upgraded, &secret("correct horse")), None);
+        assert_eq!(hasher.upgrade(&upgraded, &secret("correct horse"), Wanted::default()), None);
     }
 
     #[test]
     fn another_cost_is_reason_for_an_upgrade() {
         let made = hasher().make(&secret("correct"), 3);
         let dearer = Argon2idCost { t: 2, ..COST };
-        let upgraded = Hasher::new(dearer, Recognizer::new()).upgrade(&made, &secret("correct")).unwrap();
+        let upgraded =
+            Hasher::new(dearer, Recognizer::new()).upgrade(&made, &secret("correct"), Wanted::default()).unwrap();
         assert!(!upgraded.needs_upgrade(dearer) && check(&mut hasher(), &upgraded, "correct"));
     }
 
@@ -385,7 +391,11 @@ mod tests {
         for (length, is_upgraded) in [(72, true), (73, false), (1024, false)] {
             let password = "x".repeat(length);
             assert!(check(&mut hasher, &imported, &password), "{length}");
-            assert_eq!(hasher.upgrade(&imported, &secret(&password)).is_some(), is_upgraded, "{length}");
+            assert_eq!(
+                hasher.upgrade(&imported, &secret(&password), Wanted::default()).is_some(),
+                is_upgraded,
+                "{length}"
+            );
         }
     }
 

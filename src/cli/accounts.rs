@@ -7,7 +7,7 @@ use super::refusal::{Refusal, Stop};
 use super::right::{ServerRight, Target};
 use crate::auth::legacy::{self, ImportFault};
 use crate::auth::policy::{check_given_password, is_complex_enough};
-use crate::auth::{Credentials, PasswordPurpose};
+use crate::auth::{Credentials, PasswordPurpose, Wanted};
 use crate::directory::{Account, Directory, Edit};
 use crate::model::limits::{APPLICATION_PASSWORDS_MAX, TAG_BYTES_MAX};
 use crate::model::{AccountName, LoginName, NewPasswordRefusal, Secret};
@@ -38,7 +38,7 @@ pub(super) fn create(call: &Call<'_>) -> Done {
     let credentials = match settings.remove(PASSWORD) {
         // Nothing opens such an account until it is given a password.
         None => Credentials::none(call.scene.now),
-        Some(password) => match made(call, &password, None)? {
+        Some(password) => match made(call, &password, &name, &Edit::Update(settings.clone()), None)? {
             Ok(credentials) => credentials,
             Err(work) => return Ok(Deed::Hash(work)),
         },
@@ -121,7 +121,8 @@ pub(super) fn set_password(call: &Call<'_>) -> Done {
     }
     let Some(made) = call.credentials() else {
         let salt = account.credentials.salt();
-        return Ok(Deed::Hash(Work::Make { secret: secret(password)?, salt, renews: None }));
+        let wanted = Wanted::default();
+        return Ok(Deed::Hash(Work::Make { secret: secret(password)?, salt, wanted, renews: None }));
     };
     Ok(Deed::Commit(call.directory().set_alternative(&account, purpose, made.verifiers.first().cloned())))
 }
@@ -300,18 +301,30 @@ fn permitted(call: &Call<'_>, settings: Dictionary, also: &[&str]) -> Dictionary
 
 /// Changes settings, and the password if it is among them.
 fn edit(call: &Call<'_>, account: &Account, mut changes: Dictionary, how: fn(Dictionary) -> Edit) -> Done {
-    let credentials = match changes.remove(PASSWORD) {
+    let password = changes.remove(PASSWORD);
+    let edit = how(changes);
+    let credentials = match password {
         None => None,
-        Some(password) => match check_is_own_login(call, account).map(|()| made(call, &password, Some(account)))?? {
-            Ok(credentials) => Some(credentials),
-            Err(work) => return Ok(Deed::Hash(work)),
-        },
+        Some(password) => {
+            check_is_own_login(call, account)?;
+            match made(call, &password, &account.name, &edit, Some(account))? {
+                Ok(credentials) => Some(credentials),
+                Err(work) => return Ok(Deed::Hash(work)),
+            }
+        }
     };
-    Ok(Deed::Commit(call.directory().edit_account(account, how(changes), credentials)?))
+    Ok(Deed::Commit(call.directory().edit_account(account, edit, credentials)?))
 }
 
-/// Credentials for `password`, or the work that makes them.
-fn made(call: &Call<'_>, password: &Value, account: Option<&Account>) -> Result<Result<Credentials, Work>, Stop> {
+/// Credentials for `password`, which `name` is given together with `edit`, or the work that makes
+/// them. `account` is the one of that name, if it is there already.
+fn made(
+    call: &Call<'_>,
+    password: &Value,
+    name: &AccountName,
+    edit: &Edit,
+    account: Option<&Account>,
+) -> Result<Result<Credentials, Work>, Stop> {
     if let Some(credentials) = call.credentials() {
         return Ok(Ok(credentials.clone()));
     }
@@ -324,7 +337,8 @@ fn made(call: &Call<'_>, password: &Value, account: Option<&Account>) -> Result<
     let own = account.filter(|account| account.name == call.actor.name);
     let renews = own.map(|account| (account.name.clone(), account.password_revision + 1));
     let salt = account.and_then(|account| account.credentials.salt_of_alternatives());
-    Ok(Err(Work::Make { secret, salt, renews }))
+    let wanted = call.directory().wanted_with(name, edit)?;
+    Ok(Err(Work::Make { secret, salt, wanted, renews }))
 }
 
 /// Whether a password is given as a hash that other software made.

@@ -4,7 +4,7 @@ use super::listing::Pages;
 use super::refusal::{Refusal, Stop};
 use super::right::{Actor, Target};
 use super::table::Row;
-use crate::auth::Credentials;
+use crate::auth::{Credentials, Wanted};
 use crate::control::{Action, Control};
 use crate::directory::{Account, Directory};
 use crate::model::{AccountName, DomainName, LoginName, Secret};
@@ -38,6 +38,8 @@ pub enum Work {
         secret: Secret,
         /// What to salt it with, if other passwords of the account have one.
         salt: Option<[u8; 16]>,
+        /// What is kept of it beside its hash.
+        wanted: Wanted,
         /// Whose it will be, and under which revision, if it is the caller's own.
         renews: Option<(AccountName, u64)>,
     },

@@ -155,6 +155,15 @@ impl From<DirectoryFault> for Stop {
             DirectoryFault::PasswordAmongSettings => Refusal::General("a password is no default"),
             DirectoryFault::Settings(_) => Refusal::General("the settings cannot be kept"),
             DirectoryFault::SettingsTooLong => Refusal::General("the settings are too long"),
+            DirectoryFault::UnknownEncryption => {
+                Refusal::General("PasswordEncryption is argon2id, A-crpt, clear, U-crpt or UB-crpt")
+            }
+            DirectoryFault::UnknownScram => {
+                Refusal::General("SCRAMMethods is None, All, or an array of SCRAM-SHA-1 and SCRAM-SHA-256")
+            }
+            DirectoryFault::NothingSeals => {
+                Refusal::General("A-crpt and clear keep passwords under seal - the server needs a master_key first")
+            }
         })
     }
 }

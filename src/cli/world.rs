@@ -113,8 +113,8 @@ impl World {
                         return line_of(Answer::saved(&restart));
                     }
                 }
-                Next::Hash(Work::Make { secret, salt, .. }) => {
-                    errand.take_credentials(self.hasher.make_salted(&secret, 2, salt));
+                Next::Hash(Work::Make { secret, salt, wanted, .. }) => {
+                    errand.take_credentials(self.hasher.make_as(&secret, 2, salt, wanted));
                 }
                 Next::Hash(Work::Check { account, secret }) => {
                     let subject = (account.name, account.password_revision, &account.credentials);

@@ -1,8 +1,9 @@
 use std::slice;
 
+use super::encryption;
 use super::record::{AccountRecord, Defaults, DomainRecord};
 use super::settings::{self, Layers, PWD};
-use crate::auth::Credentials;
+use crate::auth::{Credentials, Wanted};
 use crate::model::{AccountName, Authenticated, DomainName, Evidence, Flow};
 use crate::notation::{Dictionary, Value};
 use crate::store::Revision;
@@ -25,6 +26,7 @@ pub struct Account {
     settings: Layers,
     /// Whether the domain is open, and offers this service to its accounts.
     is_served: bool,
+    wanted: Wanted,
 }
 
 impl Account {
@@ -34,10 +36,14 @@ impl Account {
         record: AccountRecord,
         domain: DomainRecord,
         defaults: Defaults,
+        can_seal: bool,
     ) -> Self {
         let domain_modes =
             domain.settings.get("DomainAccessModes").or_else(|| defaults.domains.get("DomainAccessModes"));
         let is_served = !domain.is_suspended && settings::includes_mode(domain_modes, PWD);
+        let scram = domain.scram_methods(&defaults).cloned();
+        let settings = Layers::new(record.settings, domain.account_defaults, defaults.accounts);
+        let wanted = encryption::wanted(encryption::effective(&settings), scram.as_ref(), can_seal);
         Self {
             name,
             revision,
@@ -46,8 +52,9 @@ impl Account {
             created_at: record.created_at,
             aliases: record.aliases,
             rights: record.rights,
-            settings: Layers::new(record.settings, domain.account_defaults, defaults.accounts),
+            settings,
             is_served,
+            wanted,
         }
     }
 
@@ -97,6 +104,13 @@ impl Account {
     #[must_use]
     pub fn may_change_password(&self) -> bool {
         settings::is_on(self.settings.get("PWDAllowed"))
+    }
+
+    /// What is kept of its password, as the effective `PasswordEncryption` and its domain's
+    /// `SCRAMMethods` say.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
     }
 
     /// The effective `PasswordComplexity`.

@@ -3,7 +3,9 @@
 //! repeated.
 
 use super::record::{AccountRecord, Defaults, DomainRecord, ServerRecord};
-use super::{Account, Directory, DirectoryFault, Holder, SETTINGS_BYTES_MAX, keys, replace, settings, unusable};
+use super::{
+    Account, Directory, DirectoryFault, Holder, SETTINGS_BYTES_MAX, encryption, keys, replace, settings, unusable,
+};
 use crate::auth::{Credentials, DecoyKey};
 use crate::model::{AccountName, DomainName};
 use crate::notation::{Dictionary, Form, Value};
@@ -80,7 +82,7 @@ impl Directory {
         is_shared: bool,
         settings: Dictionary,
     ) -> Changed {
-        check_settings(&settings)?;
+        self.check_settings(&Dictionary::new(), &settings)?;
         self.check_domain_is_free(name)?;
         let mut change = Change::default();
         change.create_domain(name, created_at, is_shared, settings);
@@ -181,7 +183,7 @@ impl Directory {
         self.check_name_is_free(name)?;
         let mut initial = domain.account_template;
         settings::update(&mut initial, &settings);
-        check_settings(&initial)?;
+        self.check_settings(&Dictionary::new(), &initial)?;
         let mut change = Change::default();
         change.expect(keys::domain(name.domain()), Some(revision));
         self.create(&mut change, name, credentials, Vec::new(), initial);
@@ -345,8 +347,9 @@ impl Directory {
 
     fn change_settings(&self, scope: Scope<'_>, change: impl FnOnce(&mut Dictionary)) -> Changed {
         let change = |settings: &mut Dictionary| {
+            let old = settings.clone();
             change(settings);
-            check_settings(settings)
+            self.check_settings(&old, settings)
         };
         match scope {
             Scope::Account(name) => {
@@ -432,6 +435,21 @@ impl Directory {
         self.account(name)?.ok_or_else(|| DirectoryFault::NoAccount(name.clone()))
     }
 
+    /// Settings must be readable when they come back from the store, and passwords must not be kept
+    /// where everything is shown to whoever may read settings. What they say of how passwords are kept
+    /// must be possible, where it is not as in `old`.
+    pub(super) fn check_settings(&self, old: &Dictionary, settings: &Dictionary) -> Result<(), DirectoryFault> {
+        if settings.iter().any(|(key, _)| key.eq_ignore_ascii_case("Password")) {
+            return Err(DirectoryFault::PasswordAmongSettings);
+        }
+        encryption::check(old, settings, self.seals())?;
+        let text = settings.to_string();
+        if text.len() > SETTINGS_BYTES_MAX {
+            return Err(DirectoryFault::SettingsTooLong);
+        }
+        Value::parse(text.as_bytes(), Form::Line).map(drop).map_err(DirectoryFault::Settings)
+    }
+
     pub(super) fn check_domain_is_free(&self, name: &DomainName) -> Result<(), DirectoryFault> {
         let is_taken =
             self.store.read(&keys::domain(name))?.is_some() || self.store.read(&keys::domain_alias(name))?.is_some();
@@ -493,19 +511,6 @@ impl Change {
         self.expect(keys::domain_alias(name), None);
         self.create(keys::domain(name), record.encode());
     }
-}
-
-/// Settings must be readable when they come back from the store, and passwords must not be kept
-/// where everything is shown to whoever may read settings.
-pub(super) fn check_settings(settings: &Dictionary) -> Result<(), DirectoryFault> {
-    if settings.iter().any(|(key, _)| key.eq_ignore_ascii_case("Password")) {
-        return Err(DirectoryFault::PasswordAmongSettings);
-    }
-    let text = settings.to_string();
-    if text.len() > SETTINGS_BYTES_MAX {
-        return Err(DirectoryFault::SettingsTooLong);
-    }
-    Value::parse(text.as_bytes(), Form::Line).map(drop).map_err(DirectoryFault::Settings)
 }
 
 fn sorted<T: Ord + Clone>(names: &[T]) -> Vec<T> {

@@ -43,6 +43,12 @@ pub enum DirectoryFault {
     Settings(SyntaxFault),
     /// The settings are more than [`SETTINGS_BYTES_MAX`] bytes of text.
     SettingsTooLong,
+    /// There is no such `PasswordEncryption`.
+    UnknownEncryption,
+    /// There are no such `SCRAMMethods`.
+    UnknownScram,
+    /// Passwords themselves are to be kept, and there is no master key to seal them with.
+    NothingSeals,
 }
 
 impl fmt::Display for DirectoryFault {
@@ -67,6 +73,13 @@ impl fmt::Display for DirectoryFault {
                 f.write_str("a password is not a setting: it is set by a command of its own")
             }
             Self::Settings(fault) => write!(f, "the settings cannot be kept: {fault}"),
+            Self::UnknownEncryption => f.write_str("PasswordEncryption is argon2id, A-crpt, clear, U-crpt or UB-crpt"),
+            Self::UnknownScram => {
+                f.write_str("SCRAMMethods is None, All, or an array of SCRAM-SHA-1 and SCRAM-SHA-256")
+            }
+            Self::NothingSeals => {
+                f.write_str("PasswordEncryption A-crpt and clear keep passwords under seal: set master_key first")
+            }
             Self::SettingsTooLong => write!(f, "the settings are more than {SETTINGS_BYTES_MAX} bytes of text"),
         }
     }

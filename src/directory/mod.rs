@@ -16,6 +16,7 @@ mod account;
 mod administration;
 mod domain;
 mod edit;
+mod encryption;
 mod fault;
 mod kept;
 mod keys;
@@ -224,7 +225,7 @@ impl Directory {
         domain: DomainRecord,
     ) -> Result<Account, ReadFault> {
         let defaults = self.defaults_for(&domain)?;
-        Ok(Account::new(name, revision, record, domain, defaults))
+        Ok(Account::new(name, revision, record, domain, defaults, self.seals()))
     }
 
     /// What `domain` and its accounts inherit: the cluster's defaults if it is shared, else the

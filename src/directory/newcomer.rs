@@ -1,4 +1,4 @@
-use super::administration::{Change, Changed, check_settings};
+use super::administration::{Change, Changed};
 use super::record::AccountRecord;
 use super::{Account, Directory, DirectoryFault, keys, settings, unusable};
 use crate::auth::Credentials;
@@ -41,7 +41,7 @@ impl Directory {
             settings::update(&mut settings, &own);
             settings
         };
-        check_settings(&settings)?;
+        self.check_settings(&Dictionary::new(), &settings)?;
         let mut change = Change::default();
         change.expect(keys::domain(name.domain()), Some(revision));
         change.claim(&name);
@@ -82,7 +82,7 @@ impl Directory {
         let opened = page.map(|(name, image)| {
             let account = AccountRecord::decode(&image.bytes, &name, &held.vault);
             let account = account.map_err(|fault| unusable(&format!("the account {name}"), fault))?;
-            Ok(Account::new(name, image.revision, account, record.clone(), defaults.clone()))
+            Ok(Account::new(name, image.revision, account, record.clone(), defaults.clone(), held.vault.seals()))
         });
         opened.collect()
     }

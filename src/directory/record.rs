@@ -4,6 +4,7 @@
 //! nested records have their length, four bytes, before them; a dictionary is its text in data
 //! notation, so that whatever setting a client sends can be kept.
 
+use super::encryption::SCRAM_METHODS;
 use super::{DirectoryFault, SETTINGS_BYTES_MAX, keys};
 use crate::auth::{self, Credentials, KeyId, Vault};
 use crate::model::{AccountName, DomainName};
@@ -112,6 +113,11 @@ const SUSPENDED: u8 = 1;
 const SHARED: u8 = 2;
 
 impl DomainRecord {
+    /// The effective `SCRAMMethods`, where `defaults` are what the domain inherits.
+    pub(super) fn scram_methods<'a>(&'a self, defaults: &'a Defaults) -> Option<&'a Value> {
+        self.settings.get(SCRAM_METHODS).or_else(|| defaults.domains.get(SCRAM_METHODS))
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut image = Image::new();
         image.number(self.created_at);

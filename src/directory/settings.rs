@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::encryption::Encryption;
 use crate::model::Flow;
 use crate::notation::{Dictionary, Value};
 
@@ -74,7 +75,9 @@ fn built_in() -> Dictionary {
     let Flow { count, period } = Flow::FAILED_LOGINS;
     let flow = [count.to_string(), format!("{}m", period.as_secs() / 60)];
     let flow = Value::Array(flow.iter().map(|text| Value::from(text.as_str())).collect());
-    let words = [("UseAppPassword", "YES"), ("PWDAllowed", "YES"), ("AccessModes", "All")];
+    let encryption = Encryption::default().as_str();
+    let words =
+        [("UseAppPassword", "YES"), ("PWDAllowed", "YES"), ("AccessModes", "All"), (Encryption::KEY, encryption)];
     words.map(|(key, word)| (key, Value::from(word))).into_iter().chain([(FAILED_LOGIN_FLOW, flow)]).collect()
 }
 

@@ -3,7 +3,8 @@
 use std::fmt::{self, Write};
 use std::path::Path;
 
-use keyturn::directory::{Account, DirectoryFault};
+use keyturn::auth::Wanted;
+use keyturn::directory::{Account, DirectoryFault, Edit};
 use keyturn::model::{AccountName, DomainName, NameFault};
 use keyturn::notation::{Dictionary, Timestamp};
 
@@ -78,11 +79,12 @@ fn add(path: &Path, source: &Source, name: &str, arguments: PasswordArguments) -
         }
     }
     let given = Given::obtain(arguments, piped, &name, data.config.live.password_characters_min)?;
-    let credentials = given.credentials(|| data.hasher());
     if name == data.postmaster()? && !is_founded {
-        data.found(credentials)?;
+        data.found(given.credentials(Wanted::default(), || data.hasher()))?;
     } else {
         welcome::found(&data, path)?;
+        let wanted = data.directory.wanted_with(&name, &Edit::Update(Dictionary::new()))?;
+        let credentials = given.credentials(wanted, || data.hasher());
         data.commit(data.directory.create_account(&name, credentials, Dictionary::new())?)?;
     }
     Ok(format!("{name} added\n{}", drawn(&given)))
@@ -92,11 +94,9 @@ fn passwd(path: &Path, source: &Source, name: &str, arguments: PasswordArguments
     let piped = password::piped(arguments)?;
     let data = Data::open(path, source, Absent::Refuse)?;
     let name = account_name(&data, name)?;
-    if data.directory.account(&name)?.is_none() {
-        return Err(no_account(&name));
-    }
+    let account = data.directory.account(&name)?.ok_or_else(|| no_account(&name))?;
     let given = Given::obtain(arguments, piped, &name, data.config.live.password_characters_min)?;
-    let credentials = given.credentials(|| data.hasher());
+    let credentials = given.credentials(account.wanted(), || data.hasher());
     data.commit(data.directory.set_password(&name, credentials)?)?;
     Ok(format!("{name} has a new password\n{}", drawn(&given)))
 }
@@ -127,6 +127,12 @@ fn describe(account: &Account, out: &mut String) -> fmt::Result {
     writeln!(out, "password changed  {}", moment(account.credentials.changed_at))?;
     for verifier in &account.credentials.verifiers {
         writeln!(out, "{}", format!("password kept as  {} {}", verifier.scheme(), verifier.parameters()).trim_end())?;
+    }
+    for scram in &account.credentials.scram {
+        writeln!(out, "password kept as  {} i={}", scram.hash().mechanism(), scram.iterations)?;
+    }
+    if account.credentials.recoverable.is_some() {
+        writeln!(out, "password kept as  itself, under seal")?;
     }
     writeln!(out, "settings          {}", account.explicit_settings())
 }

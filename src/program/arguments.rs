@@ -117,8 +117,8 @@ This works on the data directory itself: stop the server that uses it first. Wha
 the hashes of the passwords: keep it as carefully as the data directory. A file is made for its
 owner alone, and none that exists is written over.
 
-json and csv carry everything but the passwords of applications and single services; the others what
-they have a place for, and the first hash of each account.
+json and csv carry everything but the passwords of applications and single services, what SCRAM needs, and
+passwords kept under seal; the others what they have a place for, and the first hash of each account.
 
 Examples:
   keyturn export --output accounts.json

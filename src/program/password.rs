@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal, Read};
 
 use keyturn::auth::policy::check_given_password;
-use keyturn::auth::{Credentials, Hasher, Verifier, legacy};
+use keyturn::auth::{Credentials, Hasher, Verifier, Wanted, legacy};
 use keyturn::model::limits::SECRET_BYTES_MAX;
 use keyturn::model::{AccountName, NewPasswordRefusal, Secret};
 use zeroize::Zeroizing;
@@ -54,10 +54,11 @@ impl Given {
         }
     }
 
-    /// The record of it, made now; `hasher` is called if there is something to hash.
-    pub(crate) fn credentials(&self, hasher: impl FnOnce() -> Hasher) -> Credentials {
+    /// The record of it, made now, with what is `wanted`; `hasher` is called if there is something to
+    /// hash.
+    pub(crate) fn credentials(&self, wanted: Wanted, hasher: impl FnOnce() -> Hasher) -> Credentials {
         match self {
-            Self::Password(password) => hasher().make(&password.secret, now_unix()),
+            Self::Password(password) => hasher().make_as(&password.secret, now_unix(), None, wanted),
             Self::Hash(verifier) => Credentials::new(verifier.clone(), now_unix()),
         }
     }

@@ -59,8 +59,8 @@ impl Order {
         let Some(work) = self.work.take() else { return };
         counters.add(Count::Hashes, 1);
         match work {
-            Work::Make { secret, salt, renews } => {
-                self.errand.take_credentials(hasher.make_salted(&secret, seconds_since_1970(), salt));
+            Work::Make { secret, salt, wanted, renews } => {
+                self.errand.take_credentials(hasher.make_as(&secret, seconds_since_1970(), salt, wanted));
                 let is_operator = self.proof.is_operator();
                 let renew = |(account, revision)| hasher.renew(account, revision, &secret).of_operator(is_operator);
                 self.renewed = renews.map(|own| Box::new(renew(own)));

@@ -367,7 +367,7 @@ mod tests {
             world.import(IMPORTED);
             let account = world.account();
             let mut hasher = Hasher::new(COST, world.recognizer.clone());
-            let upgraded = hasher.upgrade(&account.credentials, &secret("old secret")).unwrap();
+            let upgraded = hasher.upgrade(&account.credentials, &secret("old secret"), account.wanted()).unwrap();
             let upgrade = Entry::Upgrade(world.directory.upgrade_password(&account, upgraded));
             let change = Entry::Change(prepared(&world, 1, "new secret"));
             let entries = if is_change_first { vec![change, upgrade] } else { vec![upgrade, change] };

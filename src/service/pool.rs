@@ -164,7 +164,7 @@ impl Worker {
                 let proof = proof.of_operator(self.accounts.is_operator(&account));
                 if let Evidence::Password(secret) = evidence
                     && proof.application().is_none()
-                    && self.hasher.may_upgrade(&account.credentials, &secret)
+                    && self.hasher.may_upgrade(&account.credentials, &secret, account.wanted())
                 {
                     let Account { name: account, password_revision, .. } = account;
                     self.queue.offer_upgrade(Upgrade { account, password_revision, secret, since: self.clock.now() });
@@ -195,7 +195,7 @@ impl Worker {
         }
         self.counters.add(Count::Hashes, 1);
         let salt = account.credentials.salt_of_alternatives();
-        let credentials = self.hasher.make_salted(&secret, seconds_since_1970(), salt);
+        let credentials = self.hasher.make_as(&secret, seconds_since_1970(), salt, account.wanted());
         let renewed = self.hasher.renew(account.name.clone(), account.password_revision + 1, &secret);
         let renewed = Box::new(renewed.of_operator(self.accounts.is_operator(&account)));
         drop(secret);
@@ -213,7 +213,7 @@ impl Worker {
         if account.password_revision != password_revision {
             return;
         }
-        let Some(credentials) = self.hasher.upgrade(&account.credentials, &secret) else { return };
+        let Some(credentials) = self.hasher.upgrade(&account.credentials, &secret, account.wanted()) else { return };
         self.counters.add(Count::Hashes, 1);
         let transaction = self.accounts.upgrade_password(&account, credentials);
         if !self.routes.changes.try_put(Entry::Upgrade(transaction)) {

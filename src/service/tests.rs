@@ -15,6 +15,8 @@ use crate::proto::sasl::Question;
 use crate::proto::{ChangeOutcome, CommandOutcome, Denial, Told, Verdict};
 use crate::store::CommitFault;
 
+mod keeping;
+
 fn change(proof: Box<Authenticated>, password: &str) -> Request {
     Request::Change { proof, secret: secret(password) }
 }

@@ -135,3 +135,86 @@ fn one_account_more_is_found_by_whoever_is_under_way() {
     assert_eq!(world.outcome(transaction.clone()), Outcome::Conflict);
     assert_eq!(reseal(&world), 2);
 }
+
+/// What is kept of the password of `alice@main.example`: verifiers for SCRAM, and itself.
+fn wanted(world: &World) -> ([bool; 2], bool, bool) {
+    let wanted = world.account("alice@main.example").wanted();
+    (wanted.scram, wanted.recoverable, wanted.keeps_imported)
+}
+
+#[test]
+fn how_a_password_is_kept_is_inherited() {
+    let world = sealed();
+    let (main, alice) = (domain("main.example"), name("alice@main.example"));
+    let update = |scope, text: &str| world.commit(world.directory.update_settings(scope, &dictionary(text)));
+    assert_eq!(wanted(&world), ([false; 2], false, false));
+    update(Scope::AccountDefaults, "{PasswordEncryption=a-crpt;}");
+    update(Scope::DomainDefaults, "{SCRAMMethods=All;}");
+    assert_eq!(wanted(&world), ([true; 2], true, false));
+    update(Scope::DomainAccountDefaults(&main), "{PasswordEncryption=U-crpt;}");
+    update(Scope::Domain(&main), "{SCRAMMethods=(scram-sha-256);}");
+    assert_eq!(wanted(&world), ([false, true], false, true));
+    update(Scope::DomainAccountDefaults(&main), "{ServiceClasses={gold={PasswordEncryption=clear;};};}");
+    update(Scope::Account(&alice), "{ServiceClass=gold;}");
+    update(Scope::Domain(&main), "{SCRAMMethods=SCRAM-SHA-1;}");
+    assert_eq!(wanted(&world), ([true, false], true, false));
+    update(Scope::Account(&alice), "{PasswordEncryption=argon2id;}");
+    update(Scope::Domain(&main), "{SCRAMMethods=None;}");
+    assert_eq!(wanted(&world), ([false; 2], false, false));
+    let new = |text: &str| {
+        let edit = Edit::Update(dictionary(text));
+        world.directory.wanted_with(&name("new@main.example"), &edit).unwrap().recoverable
+    };
+    assert!(!new("{}") && new("{ServiceClass=gold;}") && new("{PasswordEncryption=A-crpt;}"));
+    update(Scope::DomainAccountTemplate(&main), "{PasswordEncryption=clear;}");
+    assert!(new("{}") && !new("{PasswordEncryption=default;}"));
+}
+
+#[test]
+fn what_cannot_be_kept_cannot_be_set() {
+    let (open, sealed) = (World::furnished(), sealed());
+    let main = domain("main.example");
+    let set = |world: &World, text: &str| {
+        world.directory.update_settings(Scope::DomainAccountDefaults(&main), &dictionary(text)).err()
+    };
+    for text in ["{PasswordEncryption=A-crpt;}", "{PasswordEncryption=CLEAR;}"] {
+        assert_eq!((set(&open, text), set(&sealed, text)), (Some(DirectoryFault::NothingSeals), None));
+        let class = format!("{{ServiceClasses={{gold={text};}};}}");
+        assert_eq!((set(&open, &class), set(&sealed, &class)), (Some(DirectoryFault::NothingSeals), None));
+    }
+    for text in ["{PasswordEncryption=rot13;}", "{PasswordEncryption=(A-crpt);}", "{PasswordEncryption=\"\";}"] {
+        assert_eq!(set(&sealed, text), Some(DirectoryFault::UnknownEncryption), "{text}");
+    }
+    for text in ["{SCRAMMethods=SCRAM-MD5;}", "{SCRAMMethods=(SCRAM-SHA-1,PLAIN);}", "{SCRAMMethods={};}"] {
+        assert_eq!(set(&sealed, text), Some(DirectoryFault::UnknownScram), "{text}");
+    }
+    for text in ["{SCRAMMethods=();}", "{PasswordEncryption=UB-crpt;}", "{PasswordEncryption=argon2id;}"] {
+        assert_eq!(set(&open, text), None, "{text}");
+    }
+}
+
+#[test]
+fn what_was_set_before_there_was_a_rule_hinders_nobody() {
+    let world = sealed();
+    let alice = name("alice@main.example");
+    let update = |world: &World, text: &str| world.directory.update_settings(Scope::Account(&alice), &dictionary(text));
+    world.commit(update(&world, "{PasswordEncryption=A-crpt;}"));
+    // The same store, by a program that has no key, as if nothing had ever been sealed.
+    let open = Directory::new(Arc::clone(&world.store), domain("main.example"));
+    assert!(open.account(&alice).is_err(), "it is sealed");
+    world.commit(Ok(Transaction { expect: Vec::new(), write: vec![Write::Delete(keys::MASTER_KEYS.into())] }));
+    world.directory.use_keys(Vec::new()).unwrap();
+    let record = AccountRecord {
+        created_at: 0,
+        password_revision: 1,
+        aliases: Vec::new(),
+        credentials: credentials(1),
+        rights: Vec::new(),
+        settings: dictionary("{PasswordEncryption=A-crpt;}"),
+    };
+    let image = record.encode(&alice, &Vault::default());
+    world.outcome(Transaction { expect: Vec::new(), write: vec![Write::Put(keys::account(&alice), image)] });
+    assert_eq!(wanted(&world), ([false; 2], false, false), "what cannot be sealed is not kept");
+    world.commit(update(&world, "{RealName=Alice;}"));
+    assert_eq!(update(&world, "{PasswordEncryption=clear;}"), Err(DirectoryFault::NothingSeals));
+}

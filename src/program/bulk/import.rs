@@ -244,8 +244,13 @@ impl<'a> Import<'a> {
         let convert = |entries: Vec<(u64, Entry)>| {
             let mut hasher = None;
             let convert = |(line, entry): (u64, Entry)| {
-                let hash =
-                    |secret: &_| -> Credentials { hasher.get_or_insert_with(|| self.data.hasher()).make(secret, now) };
+                // An entry whose domain is not there is rejected later, for that reason.
+                let edit = Edit::Update(entry.settings.clone());
+                let wanted = self.data.directory.wanted_with(&entry.name, &edit).unwrap_or_default();
+                let hash = |secret: &_| -> Credentials {
+                    let hasher = hasher.get_or_insert_with(|| self.data.hasher());
+                    hasher.make_as(secret, now, None, wanted)
+                };
                 (line, entry.into_account(now, hash))
             };
             entries.into_iter().map(convert).collect::<Vec<_>>()
