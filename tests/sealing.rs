@@ -1,8 +1,12 @@
 //! Passwords under seal, as an operator sees it.
 
 use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::Output;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use crate::world::client::Client;
 use crate::world::program::Home;
@@ -50,6 +54,18 @@ fn log_in(home: &Home, name: &str, password: &str) -> Client {
     client.ask(&format!("USER {name}"));
     assert_eq!(client.ask(&format!("PASS {password}")), "200 login OK, proceed");
     client
+}
+
+/// Accounts that came from elsewhere, as many as take several pages.
+const MANY: usize = 2000;
+
+/// Adds them, `user0000` and so on, with a hash that libxcrypt has made of "old secret".
+fn import_many(home: &Home) {
+    let mut file = String::from("account,hash\n");
+    (0..MANY).for_each(|index| file.push_str(&format!("user{index:04},$1$saltsalt$L.moN9PHx6sF9FzdxZRBa0\n")));
+    let path = home.path().join("many.csv");
+    fs::write(&path, file).unwrap();
+    run(home, &["import", path.to_str().unwrap()], "");
 }
 
 #[test]
@@ -135,4 +151,89 @@ fn systemds_credential_is_the_key_where_the_file_names_none() {
     assert!(with(&["account", "add", "alice", "--generate"]).status.success());
     assert!(refused(&home, &["account", "list"]).contains("systemd's credential"));
     assert!(with(&["account", "list"]).status.success());
+}
+
+#[test]
+fn another_key_is_taken_while_passwords_are_changed() {
+    let home = home();
+    write_keys(&home, "a");
+    home.add_account("alice", "blue harbor 42");
+    import_many(&home);
+    let program = home.serve();
+    let mut client = log_in(&home, "alice", "blue harbor 42");
+    let is_over = AtomicBool::new(false);
+    let last = thread::scope(|scope| {
+        let changes = scope.spawn(|| {
+            let mut count = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                count += 1;
+                let reply = client.ask(&format!("NEWPASS green hill {count}"));
+                assert!(reply.starts_with("200 "), "{reply}");
+            }
+            count
+        });
+        write_keys(&home, "ba");
+        let told = run(&home, &["rekey"], "");
+        is_over.store(true, Ordering::Relaxed);
+        // Those that came from elsewhere, alice and the postmaster.
+        assert!(told.contains(&format!("{} accounts, ", MANY + 2)), "{told}");
+        changes.join().unwrap()
+    });
+    assert!(run(&home, &["rekey"], "").contains(" 0 of them sealed anew"));
+    program.kill();
+    write_keys(&home, "a");
+    assert!(refused(&home, &["serve"]).contains("correct it"));
+    write_keys(&home, "b");
+    let _program = home.serve();
+    log_in(&home, "alice", &format!("green hill {last}"));
+    log_in(&home, "user1234", "old secret");
+}
+
+#[test]
+fn a_change_of_key_that_was_cut_short_goes_on() {
+    let home = home();
+    write_keys(&home, "a");
+    home.add_account("alice", "blue harbor 42");
+    import_many(&home);
+    let program = home.serve();
+    write_keys(&home, "ba");
+    let socket = UnixStream::connect(home.data_path().join("rekey.sock")).unwrap();
+    let mut lines = BufReader::new(socket).lines();
+    let line = lines.next().unwrap().unwrap();
+    assert!(line.starts_with("reached "), "{line}");
+    program.kill();
+    let is_done = lines.map_while(Result::ok).any(|line| line.starts_with("done "));
+    for keys in ["a", "b"] {
+        write_keys(&home, keys);
+        assert_eq!(home.run(&["account", "list"], "").status.success(), is_done && keys == "b");
+    }
+    write_keys(&home, "ba");
+    let program = home.serve();
+    log_in(&home, "alice", "blue harbor 42");
+    program.kill();
+    // Nobody has the store open now.
+    assert!(run(&home, &["rekey"], "").contains(&format!("{} accounts, ", MANY + 2)));
+    write_keys(&home, "b");
+    let _program = home.serve();
+    log_in(&home, "alice", "blue harbor 42");
+    log_in(&home, "user1999", "old secret");
+}
+
+#[test]
+fn the_first_key_is_taken_by_a_server_that_serves_without_one() {
+    let home = Home::new("communigate", FAST);
+    home.add_account("alice", "blue harbor 42");
+    let program = home.serve();
+    let output = home.run(&["rekey"], "");
+    assert!(printed(&output).contains("there is no master_key") && output.status.code() == Some(1));
+    let named = format!("{FAST}\nmaster_key = \"{}\"", home.path().join("master-key").display());
+    home.configure(&home.configuration("communigate", &named));
+    write_keys(&home, "x");
+    assert!(printed(&home.run(&["rekey"], "")).contains("line 1 is no key"));
+    write_keys(&home, "c");
+    assert!(run(&home, &["rekey"], "").contains("2 accounts, 2 of them sealed anew"));
+    log_in(&home, "alice", "blue harbor 42");
+    program.kill();
+    home.configure(&home.configuration("communigate", FAST));
+    assert!(refused(&home, &["serve"]).contains("there is none: name its file"));
 }

@@ -32,8 +32,12 @@ impl Sealing {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn hold(&self, vault: Arc<Vault>, revision: Option<Revision>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Held { vault, revision });
+    /// Lets `change` make the keys that follow from those held. Whoever needs them meanwhile waits: he would
+    /// put together what cannot be committed any more.
+    fn replace<E>(&self, change: impl FnOnce(&Held) -> Result<Held, E>) -> Result<(), E> {
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Arc::new(change(&held)?);
+        Ok(())
     }
 }
 
@@ -83,31 +87,36 @@ impl Directory {
         Ok(self.read_key_ids()?.1)
     }
 
-    /// Checks that `keys` open every record, and returns what to commit before the first of them
-    /// seals any.
+    /// Checks that `keys` open every record.
     ///
     /// # Errors
     /// [`KeyFault`].
-    pub fn check_keys(&self, keys: &[MasterKey]) -> Result<Option<Transaction>, KeyFault> {
-        let (revision, mut in_use) = self.read_key_ids()?;
-        let is_at_hand = |id: &KeyId| keys.iter().any(|key| key.id() == *id);
-        if let Some(missing) = in_use.iter().find(|id| !is_at_hand(id)) {
-            return Err(KeyFault::Missing(*missing));
-        }
-        let Some(sealing) = keys.first().map(MasterKey::id).filter(|id| !in_use.contains(id)) else { return Ok(None) };
-        in_use.push(sealing);
-        Ok(Some(name_keys(revision, &in_use)))
+    pub fn check_keys(&self, keys: &[MasterKey]) -> Result<(), KeyFault> {
+        let in_use = self.keys_in_use()?;
+        let missing = in_use.into_iter().find(|id| !keys.iter().any(|key| key.id() == *id));
+        missing.map_or(Ok(()), |id| Err(KeyFault::Missing(id)))
     }
 
-    /// Opens records with any of `keys` from now on, and seals them with the first, in this
-    /// directory and its copies. What [`Directory::check_keys`] returned for them must be durable.
+    /// Opens records with any of `keys` from now on, and seals them with the first, in this directory and
+    /// its copies, after `commit` has made durable that the store names it. They must have passed
+    /// [`Directory::check_keys`].
     ///
     /// # Errors
-    /// [`ReadFault`] when the store fails; then the keys are as before.
-    pub fn use_keys(&self, keys: Vec<MasterKey>) -> Result<(), ReadFault> {
-        let (revision, _) = self.read_key_ids()?;
-        self.sealing.hold(Arc::new(Vault::new(keys)), revision);
-        Ok(())
+    /// That of `commit`, or [`ReadFault`] when the store fails; then the keys are as before.
+    pub fn use_keys<E: From<ReadFault>>(
+        &self,
+        keys: Vec<MasterKey>,
+        commit: impl FnOnce(Transaction) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.sealing.replace(|_| {
+            let (revision, mut named) = self.read_key_ids()?;
+            if let Some(sealing) = keys.first().map(MasterKey::id).filter(|id| !named.contains(id)) {
+                named.push(sealing);
+                commit(name_keys(revision, &named))?;
+            }
+            let (revision, _) = self.read_key_ids()?;
+            Ok(Held { vault: Arc::new(Vault::new(keys)), revision })
+        })
     }
 
     /// Whether records are sealed, so that passwords themselves may be kept.
@@ -137,25 +146,24 @@ impl Directory {
         Ok(resealed)
     }
 
-    /// What to commit once every record is sealed with the key that seals now: the store names no
-    /// other one then. To be followed by [`Directory::keys_are_named`].
+    /// Lets `commit` make durable that the store names no key but the one that seals now: every record
+    /// is sealed with that.
     ///
     /// # Errors
-    /// [`ReadFault`] when the store fails.
-    pub fn forget_other_keys(&self) -> Result<Option<Transaction>, ReadFault> {
-        let (revision, in_use) = self.read_key_ids()?;
-        let sealing: Vec<_> = self.held().vault.key_ids().take(1).collect();
-        Ok((in_use != sealing).then(|| name_keys(revision, &sealing)))
-    }
-
-    /// Notes that the store names the keys anew; they stay as they are.
-    ///
-    /// # Errors
-    /// [`ReadFault`] when the store fails.
-    pub fn keys_are_named(&self) -> Result<(), ReadFault> {
-        let (revision, _) = self.read_key_ids()?;
-        self.sealing.hold(Arc::clone(&self.held().vault), revision);
-        Ok(())
+    /// That of `commit`, or [`ReadFault`] when the store fails.
+    pub fn forget_other_keys<E: From<ReadFault>>(
+        &self,
+        commit: impl FnOnce(Transaction) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.sealing.replace(|held| {
+            let (revision, named) = self.read_key_ids()?;
+            let sealing: Vec<_> = held.vault.key_ids().take(1).collect();
+            if named != sealing {
+                commit(name_keys(revision, &sealing))?;
+            }
+            let (revision, _) = self.read_key_ids()?;
+            Ok(Held { vault: Arc::clone(&held.vault), revision })
+        })
     }
 
     pub(super) fn held(&self) -> Arc<Held> {

@@ -125,6 +125,23 @@ Examples:
   keyturn export --format passwd-file --domain example.com
   keyturn export --format csv | gzip > accounts.csv.gz";
 
+const REKEY_EXAMPLES: &str = "\
+This works beside a running server, which does it in the background, and without one. To change the
+key that seals the passwords' hashes (master_key in the configuration):
+
+  1. put the new key on the first line of the file, and leave the old one below it;
+     where it is a credential of systemd's, restart the service
+  2. keyturn rekey
+  3. take the old key out of the file
+
+If it is cut short, call it again. With the first key ever, it seals what was not sealed before; parts of the
+store's file that are free may still hold hashes from then. An export that is imported into a new
+directory leaves none.
+
+Examples:
+  (umask 077; { openssl rand -hex 32; cat master-key; } > new && mv new master-key)
+  keyturn rekey --config /etc/keyturn.toml --data /var/lib/keyturn";
+
 const CHECK_EXAMPLES: &str = "\
 Every problem is reported, each as FILE:LINE: KEY: what is wrong.
 
@@ -229,6 +246,10 @@ pub(crate) enum Command {
     /// Export accounts with the hashes of their passwords
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportArguments),
+
+    /// Seal every account's record with the first of the master keys
+    #[command(after_help = REKEY_EXAMPLES)]
+    Rekey,
 
     /// Check the configuration file and say what it amounts to
     #[command(after_help = CHECK_EXAMPLES)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use keyturn::auth::MasterKey;
 use keyturn::config::Config;
-use keyturn::directory::{Directory, KeyFault};
+use keyturn::directory::KeyFault;
 use zeroize::Zeroizing;
 
 use super::data::Data;
@@ -55,20 +55,17 @@ pub(crate) fn load(config: &Config) -> Result<Vec<MasterKey>, Failure> {
 /// # Errors
 /// As [`load`]; or the store has records under a key that is not among them.
 pub(crate) fn unlock(data: &Data) -> Result<(), Failure> {
-    take(data, load(&data.config)?)
+    take(data, &data.config)
 }
 
-/// As [`unlock`], with these keys.
+/// As [`unlock`], with the keys that `config` means, which may have changed since.
 ///
 /// # Errors
 /// As [`unlock`].
-pub(crate) fn take(data: &Data, keys: Vec<MasterKey>) -> Result<(), Failure> {
-    let directory: &Directory = &data.directory;
-    let naming = directory.check_keys(&keys).map_err(|fault| missing(fault, &data.config, &keys))?;
-    if let Some(naming) = naming {
-        data.commit(naming)?;
-    }
-    Ok(directory.use_keys(keys)?)
+pub(crate) fn take(data: &Data, config: &Config) -> Result<(), Failure> {
+    let keys = load(config)?;
+    data.directory.check_keys(&keys).map_err(|fault| missing(fault, config, &keys))?;
+    data.directory.use_keys(keys, |naming| data.commit(naming))
 }
 
 /// What to do about records that cannot be opened.

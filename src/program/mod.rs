@@ -6,6 +6,7 @@
 //! | `settings.rs` | the configuration in force |
 //! | `data.rs` | the data directory |
 //! | `master_key.rs` | the keys that records are sealed with |
+//! | `rekey/` | all records under another key |
 //! | `serve.rs` | the server, from start to stop |
 //! | `welcome.rs` | what the first start tells |
 //! | `account.rs` | accounts and domains, offline |
@@ -41,6 +42,7 @@ mod output;
 mod passed;
 mod password;
 mod print;
+mod rekey;
 mod serve;
 mod settings;
 mod stats;
@@ -80,6 +82,7 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Settings { action }) => output::write(wire::settings(&action, &data, &source(serve))?.as_bytes()),
         Some(Command::Import(arguments)) => output::write(bulk::import(&arguments, &data, &source(serve))?.as_bytes()),
         Some(Command::Export(arguments)) => output::write(bulk::export(&arguments, &data, &source(serve))?.as_bytes()),
+        Some(Command::Rekey) => output::write(rekey::rekey(&data, &source(serve))?.as_bytes()),
         Some(Command::Check) => output::write(check::check(&source(serve))?.as_bytes()),
         Some(Command::Doctor) => {
             let (table, bad) = doctor::doctor(&data, &source(serve))?;

@@ -26,6 +26,7 @@ use super::data::{Absent, Data};
 use super::failure::{Exit, Failure};
 use super::issuers;
 use super::passed::passed;
+use super::rekey::Desk;
 use super::settings::Source;
 use super::welcome;
 
@@ -73,6 +74,8 @@ fn run(
     });
     control.open(&data.directory)?;
     let issuers = issuers::load(&control.config())?;
+    // Whoever finds the server serving can ask it for whatever a command asks for.
+    let desk = Desk::open(path).map_err(|fault| Failure::failed(format_args!("{}: {fault}", path.display())))?;
     let service = start_service(data, kernel, &control);
     service.trust(issuers);
     let server = match Server::start(&control, &service, passed) {
@@ -83,7 +86,7 @@ fn run(
         }
     };
     tell(&[NotifyState::Ready]);
-    obey(signals, data, source, &control, &server, &service);
+    obey(signals, data, &desk, source, &control, &server, &service);
     tell(&[NotifyState::Stopping]);
     event!(target: "SYSTEM", MAJOR, "keyturn is stopping, {} sessions", server.sessions());
     thread::scope(|scope| {
@@ -128,10 +131,22 @@ fn stop_as_by_signal() {
 }
 
 /// Does what signals say, until one says to stop; looks after the certificates meanwhile.
-fn obey(signals: &mut Signals, data: &Data, source: &Source, control: &Control, server: &Server, service: &Service) {
+fn obey(
+    signals: &mut Signals,
+    data: &Data,
+    desk: &Desk,
+    source: &Source,
+    control: &Control,
+    server: &Server,
+    service: &Service,
+) {
     let config = control.config();
     let watch = Watch::new(&config);
     thread::scope(|scope| {
+        let attend = move || desk.attend(data, source);
+        if let Err(fault) = thread::Builder::new().name("rekey".into()).spawn_scoped(scope, attend) {
+            event!(target: "SYSTEM", FAILURE, "keyturn rekey is not heard: {fault}");
+        }
         let keeper = thread::Builder::new().name("certificates".into());
         let mut told = service.snapshot();
         let keeper = (!config.certificates.is_empty()).then(|| keeper.spawn_scoped(scope, || watch.keep(server)));
@@ -147,6 +162,7 @@ fn obey(signals: &mut Signals, data: &Data, source: &Source, control: &Control, 
             Some(Err(fault)) => event!(target: "SYSTEM", FAILURE, "certificates are not looked after: {fault}"),
             None => {}
         }
+        desk.close();
     });
 }
 

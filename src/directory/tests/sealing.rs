@@ -9,11 +9,18 @@ fn key(digit: char) -> MasterKey {
 
 /// Lets `world` use the keys that `digits` stand for.
 fn take(world: &World, digits: &str) {
-    let keys = || digits.chars().map(key).collect::<Vec<_>>();
-    if let Some(naming) = world.directory.check_keys(&keys()).unwrap() {
-        world.commit(Ok(naming));
-    }
-    world.directory.use_keys(keys()).unwrap();
+    let keys: Vec<_> = digits.chars().map(key).collect();
+    world.directory.check_keys(&keys).unwrap();
+    world.directory.use_keys(keys, |naming| durable(world, naming)).unwrap();
+}
+
+fn durable(world: &World, transaction: Transaction) -> Result<(), ReadFault> {
+    world.commit(Ok(transaction));
+    Ok(())
+}
+
+fn forget_other_keys(world: &World) {
+    world.directory.forget_other_keys(|naming| durable(world, naming)).unwrap();
 }
 
 fn sealed() -> World {
@@ -94,10 +101,9 @@ fn a_key_that_is_missing_is_noticed_before_any_record_is_read() {
     assert_eq!(world.directory.check_keys(&[key('b')]).unwrap_err(), missing);
     assert_eq!(world.directory.check_keys(&[key('a')]).unwrap_err(), KeyFault::Missing(key('b').id()));
     assert_eq!(reseal(&world), 3);
-    world.commit(Ok(world.directory.forget_other_keys().unwrap().unwrap()));
-    world.directory.keys_are_named().unwrap();
-    assert_eq!(world.directory.forget_other_keys().unwrap(), None);
-    assert_eq!(world.directory.check_keys(&[key('b')]), Ok(None));
+    forget_other_keys(&world);
+    assert_eq!(world.directory.keys_in_use().unwrap(), [key('b').id()]);
+    assert_eq!(world.directory.check_keys(&[key('b')]), Ok(()));
     take(&world, "b");
     assert_eq!(tag(&world, "bob@other.example"), credentials(1).verifiers);
 }
@@ -115,11 +121,10 @@ fn what_was_sealed_before_the_key_changed_is_not_written_after_it() {
     }
     let stale = [change(), creation().unwrap()];
     reseal(&world);
-    world.commit(Ok(world.directory.forget_other_keys().unwrap().unwrap()));
+    forget_other_keys(&world);
     for transaction in stale {
         assert_eq!(world.outcome(transaction), Outcome::Conflict);
     }
-    world.directory.keys_are_named().unwrap();
     world.commit(creation());
 }
 
@@ -203,7 +208,7 @@ fn what_was_set_before_there_was_a_rule_hinders_nobody() {
     let open = Directory::new(Arc::clone(&world.store), domain("main.example"));
     assert!(open.account(&alice).is_err(), "it is sealed");
     world.commit(Ok(Transaction { expect: Vec::new(), write: vec![Write::Delete(keys::MASTER_KEYS.into())] }));
-    world.directory.use_keys(Vec::new()).unwrap();
+    world.directory.use_keys(Vec::new(), |naming| durable(&world, naming)).unwrap();
     let record = AccountRecord {
         created_at: 0,
         password_revision: 1,

@@ -3,13 +3,17 @@
 use super::*;
 use crate::auth::MasterKey;
 use crate::directory::Scope;
+use crate::store::ReadFault;
 
 /// Lets the world seal records, keep the postmaster's password itself, and verifiers for SCRAM.
 fn furnished() -> World {
     let world = World::new();
-    let keys = || vec![MasterKey::parse(&"a".repeat(64)).unwrap()];
-    world.commit(&world.directory.check_keys(&keys()).unwrap().unwrap());
-    world.directory.use_keys(keys()).unwrap();
+    let keys = vec![MasterKey::parse(&"a".repeat(64)).unwrap()];
+    let commit = |naming| {
+        world.commit(&naming);
+        Ok::<_, ReadFault>(())
+    };
+    world.directory.use_keys(keys, commit).unwrap();
     world.set("PasswordEncryption", "A-crpt");
     set_scram(&world, "All");
     world
