@@ -236,6 +236,7 @@ struct Made {
 mod tests {
     use super::*;
     use crate::auth::prove;
+    use crate::model::{NewPasswordRefusal, Token};
 
     const COST: Argon2idCost = Argon2idCost { m_kib: 32, t: 1, p: 1 };
 
@@ -338,6 +339,25 @@ mod tests {
             assert!(check(Some(&credentials), "wrong").is_none());
             assert!(check(Some(&without), "correct").is_none() && check(None, "correct").is_none());
         }
+    }
+
+    #[test]
+    fn no_other_evidence_than_the_password_itself_or_a_proof_of_it_may_change_it() {
+        let mut hasher = hasher();
+        let verifier = ScramVerifier::derive(ScramHash::Sha1, &secret("correct")).unwrap();
+        let credentials = Credentials { scram: vec![verifier.clone()], ..hasher.make(&secret("correct"), 0) };
+        let mut check = |account, evidence: &Evidence| {
+            let account = Some(&credentials).filter(|_| account).map(|credentials| (alice(), 7, credentials));
+            hasher.check(account, evidence, &Issuers::default())
+        };
+        let proven = Evidence::Scram(Box::new(prove("correct", &verifier, b"message")));
+        for evidence in [Evidence::Password(secret("correct")), proven] {
+            assert_eq!(check(true, &evidence).unwrap().bar(), None, "{evidence:?}");
+        }
+        let bar = check(true, &Evidence::Certificate).unwrap().bar();
+        assert_eq!(bar, Some(NewPasswordRefusal::WithoutPassword));
+        assert!(check(false, &Evidence::Certificate).is_none(), "there is no such account");
+        assert!(check(true, &Evidence::Token(Token::new(b"a.b.c"))).is_none(), "nobody's tokens are taken");
     }
 
     #[test]
