@@ -1,12 +1,14 @@
 //! The program's life as an operator sees it: first start, signals, configuration, offline
 //! administration.
 
-use std::os::unix::fs::PermissionsExt;
-use std::process::Output;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use keyturn::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::world::client::{Client, Heard, PATIENCE};
 use crate::world::program::{Home, free_address};
@@ -159,6 +161,65 @@ fn sighup_applies_a_good_file_and_rejects_a_bad_one() {
     program.signal(Signal::HUP);
     program.await_line("shards");
     await_that("the new limit", || !is_full());
+}
+
+#[test]
+fn sighup_changes_how_much_the_log_tells() {
+    let with_level = |level: u8| format!("failed_reply_delay_ms = 0\nlog_level = {level}");
+    let home = Home::new("communigate", &with_level(2));
+    let mut program = home.serve();
+    let mut client = greeted(&home);
+    client.ask("USER unheard-of");
+    home.configure(&home.configuration("communigate", &with_level(5)));
+    program.signal(Signal::HUP);
+    program.await_line("log_level: 2 -> 5");
+    client.ask("USER heard-of");
+    program.await_line("s-inp: USER heard-of");
+    home.configure(&home.configuration("communigate", &with_level(2)));
+    program.signal(Signal::HUP);
+    program.await_line("log_level: 5 -> 2");
+    client.ask("USER unheard-of again");
+    client.ask("PASS a wrong guess");
+    program.await_line("login refused");
+    assert!(!program.said().contains("s-inp: USER unheard-of"), "{}", program.said());
+}
+
+/// What a server says to a file from its start to its end, if systemd has told it that `stream` is
+/// the journal.
+fn said_to(journal: &File, path: &Path, home: &Home, stream: &str) -> String {
+    journal.set_len(0).unwrap();
+    let mut command = home.command(&["serve"]);
+    command.env("JOURNAL_STREAM", stream).stdin(Stdio::null());
+    let out = || OpenOptions::new().append(true).open(path).unwrap();
+    let mut child = command.stdout(out()).stderr(out()).spawn().unwrap();
+    let begun = Instant::now();
+    let mut listens = false;
+    while !listens && begun.elapsed() < PATIENCE {
+        listens = Client::try_connect(home.address).is_ok();
+        std::thread::yield_now();
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success() && listens);
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn systemds_journal_gets_records_in_its_own_shape_and_no_password() {
+    let home = Home::new("communigate", FAST);
+    let path = home.path().join("journal");
+    let journal = File::create(&path).unwrap();
+    let metadata = journal.metadata().unwrap();
+    let said = said_to(&journal, &path, &home, &format!("{}:{}", metadata.dev(), metadata.ino()));
+    // A priority as in syslog(3), then the level; the journal has the time itself.
+    let is_its_own = |line: &str| matches!(line.as_bytes(), [b'<', b'0'..=b'7', b'>', b'0'..=b'5', b' ', ..]);
+    assert!(said.lines().count() > 1 && said.lines().all(is_its_own), "{said}");
+    let password = std::fs::read_to_string(home.data_path().join("postmaster-password")).unwrap();
+    assert!(is_generated(password.trim()) && !said.contains(password.trim()), "{said}");
+
+    let said = said_to(&journal, &path, &home, "1:1");
+    assert!(said.lines().count() > 1 && !said.lines().any(is_its_own), "a child's output goes elsewhere: {said}");
+    let _program = home.serve();
+    assert!(logs_in(&home, "postmaster", password.trim()));
 }
 
 #[test]
