@@ -4,7 +4,7 @@ use super::call::{Call, Deed};
 use super::listing::{PAGE, Pages, step};
 use super::refusal::{Refusal, Stop};
 use super::right::ServerRight;
-use crate::directory::{AuthMethods, Scope};
+use crate::directory::{ADMIN_DOMAIN_NAME, AuthMethods, Scope};
 use crate::model::DomainName;
 use crate::notation::Value;
 
@@ -110,7 +110,7 @@ fn show(call: &Call<'_>, scope: Scope<'_>) -> Done {
 fn update(call: &Call<'_>, scope: Scope<'_>) -> Done {
     let mut changes = call.arguments.dictionary("settingsDict");
     if !call.actor.has(ServerRight::Users) {
-        let may = |key: &str| call.actor.has_code(key) && !key.eq_ignore_ascii_case("AdminDomainName");
+        let may = |key: &str| call.actor.has_code(key) && !key.eq_ignore_ascii_case(ADMIN_DOMAIN_NAME);
         changes = changes.iter().filter(|(key, _)| may(key)).map(|(key, value)| (key, value.clone())).collect();
     }
     let says_methods = AuthMethods::KEYS.iter().any(|key| changes.get(key).is_some());

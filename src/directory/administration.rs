@@ -4,7 +4,8 @@
 
 use super::record::{AccountRecord, Defaults, DomainRecord, ServerRecord};
 use super::{
-    Account, Directory, DirectoryFault, Holder, SETTINGS_BYTES_MAX, encryption, keys, replace, settings, unusable,
+    Account, Directory, DirectoryFault, Holder, SETTINGS_BYTES_MAX, domain, encryption, keys, replace, settings,
+    unusable,
 };
 use crate::auth::{Credentials, DecoyKey};
 use crate::model::{AccountName, DomainName};
@@ -85,6 +86,7 @@ impl Directory {
         self.check_settings(&Dictionary::new(), &settings)?;
         self.check_domain_is_free(name)?;
         let mut change = Change::default();
+        self.hold_administrators(&mut change, &settings)?;
         change.create_domain(name, created_at, is_shared, settings);
         Ok(change.0)
     }
@@ -115,6 +117,7 @@ impl Directory {
         for (key, _) in self.store.scan(&keys::kept(&Holder::Domain(name.clone()), ""), None, usize::MAX)? {
             change.delete(key);
         }
+        self.carry_administrators(&mut change, name, None)?;
         Ok(change.0)
     }
 
@@ -360,8 +363,14 @@ impl Directory {
             }
             Scope::Domain(name) => {
                 let (revision, mut record) = self.expect_domain(name)?;
+                let before = domain::administrators(&record.settings);
                 change(&mut record.settings)?;
-                Ok(replace(keys::domain(name), revision, record.encode()))
+                let mut transaction = Change::default();
+                transaction.replace(keys::domain(name), revision, record.encode());
+                if domain::administrators(&record.settings) != before {
+                    self.hold_administrators(&mut transaction, &record.settings)?;
+                }
+                Ok(transaction.0)
             }
             Scope::DomainAccountDefaults(name) => {
                 let (revision, mut record) = self.expect_domain(name)?;

@@ -1,10 +1,10 @@
 //! Changes of whole domains.
 
 use super::administration::{Change, Changed};
-use super::record::AccountRecord;
-use super::{AuthMethods, Directory, DirectoryFault, keys, objects, sealing, settings};
+use super::record::{AccountRecord, DomainRecord};
+use super::{ADMIN_DOMAIN_NAME, AuthMethods, Directory, DirectoryFault, keys, objects, sealing, settings, unusable};
 use crate::model::{AccountName, DomainName};
-use crate::notation::Dictionary;
+use crate::notation::{Dictionary, Value};
 use crate::store::{ReadFault, Versioned};
 
 /// Objects of a domain that one transaction deletes or renames.
@@ -67,11 +67,13 @@ impl Directory {
         for (key, _) in self.records_of(name)? {
             change.delete(key);
         }
+        self.carry_administrators(&mut change, name, None)?;
         Ok(change.0)
     }
 
     /// What to commit to give a domain, with all that is in it, another name. Its groups and
-    /// forwarders know its accounts by the new one.
+    /// forwarders know its accounts by the new one, and the domains that its administrators may
+    /// administer know it by that.
     ///
     /// # Errors
     /// [`DirectoryFault::NoDomain`], [`DirectoryFault::MainDomain`],
@@ -81,8 +83,9 @@ impl Directory {
         if *old == self.main_domain {
             return Err(DirectoryFault::MainDomain(old.clone()));
         }
-        let (revision, record) = self.expect_domain(old)?;
+        let (revision, mut record) = self.expect_domain(old)?;
         self.check_domain_is_free(new)?;
+        readminister(&mut record.settings, old, Some(new));
         let mut change = Change::default();
         let roster = self.store.read(&keys::roster(old))?.map(|roster| roster.revision);
         change.expect(keys::roster(old), roster);
@@ -108,7 +111,46 @@ impl Directory {
             change.put(key_moved, record);
             change.delete(key);
         }
+        self.carry_administrators(&mut change, old, Some(new))?;
         Ok(change.0)
+    }
+
+    /// Adds to `change` what a new name of `old`, or its end, means for the domains that its
+    /// administrators may administer too. Were they to keep the old name, they would be administered
+    /// by whoever gets it next.
+    pub(super) fn carry_administrators(
+        &self,
+        change: &mut Change,
+        old: &DomainName,
+        new: Option<&DomainName>,
+    ) -> Result<(), DirectoryFault> {
+        let (own, mut after, mut count) = (keys::domain(old), None, 0);
+        loop {
+            let page = self.store.scan(keys::DOMAINS, after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for (key, image) in page.into_iter().filter(|(key, _)| *key != own) {
+                let record = DomainRecord::decode(&image.bytes);
+                let mut record = record.map_err(|fault| unusable("a domain", fault))?;
+                if readminister(&mut record.settings, old, new) {
+                    change.replace(key, image.revision, record.encode());
+                    count += 1;
+                }
+            }
+            if count > OBJECTS_MAX {
+                return Err(DirectoryFault::DomainTooLarge { objects_max: OBJECTS_MAX });
+            }
+        }
+    }
+
+    /// Adds to `change` what it takes that the domain whose administrators `settings` let in is not
+    /// renamed or deleted at the same moment.
+    pub(super) fn hold_administrators(&self, change: &mut Change, settings: &Dictionary) -> Result<(), DirectoryFault> {
+        let Some(name) = administrators(settings) else { return Ok(()) };
+        let Some((revision, _)) = self.read_domain(&name)? else { return Ok(()) };
+        change.expect(keys::domain(&name), Some(revision));
+        change.put(keys::roster(&name), Vec::new());
+        Ok(())
     }
 
     /// The records of everything in a domain.
@@ -210,4 +252,22 @@ impl Directory {
         self.carry_along(&mut change, old, Some(new))?;
         Ok(change.0)
     }
+}
+
+/// The domain whose administrators the settings of another one let in.
+pub(super) fn administrators(settings: &Dictionary) -> Option<DomainName> {
+    settings.get(ADMIN_DOMAIN_NAME).and_then(Value::as_str).and_then(|name| DomainName::parse(name).ok())
+}
+
+/// Lets settings that let in the administrators of `old` let in those of `new`, or nobody's. False:
+/// they do not.
+fn readminister(settings: &mut Dictionary, old: &DomainName, new: Option<&DomainName>) -> bool {
+    if administrators(settings).as_ref() != Some(old) {
+        return false;
+    }
+    settings.remove(ADMIN_DOMAIN_NAME);
+    if let Some(new) = new {
+        settings.insert(ADMIN_DOMAIN_NAME, Value::from(new.as_str()));
+    }
+    true
 }

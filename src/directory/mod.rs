@@ -45,8 +45,11 @@ use self::record::{AccountRecord, Defaults, DomainRecord, RecordFault, ServerRec
 use self::sealing::Sealing;
 use crate::auth::{Credentials, DecoyKey, PasswordPurpose, Verifier};
 use crate::model::{AccountName, DomainName, Flow, LoginName};
-use crate::notation::{Dictionary, Value};
+use crate::notation::Dictionary;
 use crate::store::{Expect, ReadFault, Revision, Store, Transaction, Write};
+
+/// The setting of a domain that names another one whose administrators may administer it too.
+pub const ADMIN_DOMAIN_NAME: &str = "AdminDomainName";
 
 /// Bytes of the text of one dictionary of settings.
 pub const SETTINGS_BYTES_MAX: usize = 256 << 10;
@@ -90,14 +93,13 @@ impl Directory {
     }
 
     /// Whether the administrators of `administrators` may administer `domain` too, as its setting
-    /// `AdminDomainName` says.
+    /// [`ADMIN_DOMAIN_NAME`] says.
     ///
     /// # Errors
     /// [`ReadFault`] when the store fails.
     pub fn is_administered_by(&self, domain: &DomainName, administrators: &DomainName) -> Result<bool, ReadFault> {
         let Some((_, record)) = self.read_domain(domain)? else { return Ok(false) };
-        let lent = record.settings.get("AdminDomainName").and_then(Value::as_str);
-        Ok(lent.is_some_and(|name| DomainName::parse(name).as_ref() == Ok(administrators)))
+        Ok(domain::administrators(&record.settings).as_ref() == Some(administrators))
     }
 
     /// Finds the account that `login` names: `user`, `user@domain` or `user%domain`, in any case,

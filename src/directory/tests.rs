@@ -506,3 +506,32 @@ fn a_domain_leaves_nothing_behind() {
     let rest = world.store.scan(b"", None, usize::MAX).unwrap();
     assert!(rest.iter().all(|(key, _)| !key.windows(3).any(|part| part == b"new")), "{rest:?}");
 }
+
+#[test]
+fn whoever_administers_other_domains_does_so_under_a_new_name_too_and_not_after_the_end() {
+    let world = World::furnished();
+    let (old, new, lent, own) =
+        (domain("other.example"), domain("new.example"), domain("lent.example"), domain("own.example"));
+    let lends_to = |name: &str| [(ADMIN_DOMAIN_NAME, Value::from(name))].into_iter().collect::<Dictionary>();
+    let lent_to = |domain: &DomainName| world.directory.settings(Scope::Domain(domain)).unwrap();
+    world.commit(world.directory.create_domain_with(&lent, 1, false, lends_to("OTHER.example")));
+    world.commit(world.directory.create_domain_with(&own, 1, false, lends_to("lent.example")));
+    world.commit(world.directory.update_settings(Scope::Domain(&old), &lends_to("other.example")));
+    // Somebody lends a domain at the same moment.
+    let lending = world.directory.update_settings(Scope::Domain(&own), &lends_to("other.example")).unwrap();
+    let renaming = world.directory.rename_domain(&old, &new).unwrap();
+    let late = world.directory.update_settings(Scope::Domain(&own), &lends_to("other.example")).unwrap();
+    world.commit(Ok(lending));
+    assert_eq!(world.outcome(renaming), Outcome::Conflict);
+    world.commit(world.directory.rename_domain(&old, &new));
+    assert_eq!(world.outcome(late), Outcome::Conflict);
+    for domain in [&lent, &own, &new] {
+        assert_eq!(lent_to(domain), lends_to("new.example"), "{domain}");
+        assert_eq!(world.directory.is_administered_by(domain, &new), Ok(true));
+    }
+    world.commit(world.directory.delete_domain_with_all(&new));
+    assert_eq!((lent_to(&lent), lent_to(&own)), Default::default());
+    world.commit(world.directory.update_settings(Scope::Domain(&own), &lends_to("lent.example")));
+    world.commit(world.directory.delete_domain(&lent));
+    assert_eq!(lent_to(&own), Dictionary::new());
+}
