@@ -55,7 +55,11 @@ impl Refusal {
         match self {
             Self::UnknownCommand | Self::Misfit(..) | Self::DomainExists => "500",
             Self::NoRight
-            | Self::NewPassword(NewPasswordRefusal::OfApplication | NewPasswordRefusal::WithoutPassword) => "510",
+            | Self::NewPassword(
+                NewPasswordRefusal::OfApplication
+                | NewPasswordRefusal::WithoutPassword
+                | NewPasswordRefusal::NotAllowed,
+            ) => "510",
             Self::Unsupported(_) | Self::UnsupportedSpelling => "501",
             Self::General(_) | Self::NewPassword(_) | Self::Module(_) | Self::Router(_) | Self::Networks(_) => "501",
             Self::UnknownDomain => "512",

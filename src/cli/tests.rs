@@ -246,7 +246,7 @@ fn passwords_are_set_by_administrators_freely_and_by_owners_within_the_rules() {
         ],
     );
     world.expect(&[("UPDATEACCOUNTSETTINGS user@other.example {PWDAllowed=NO;}", "200 OK")]);
-    let refused = "501 this account may not change its password - ask the administrator";
+    let refused = "510 this account may not change its password - ask the administrator";
     world.expect_by(user, &[("SETACCOUNTPASSWORD * PASSWORD \"long enough\"", refused)]);
     world.expect(&[("SETACCOUNTPASSWORD user@other.example PASSWORD \"long enough\" CHECK", refused)]);
 }
