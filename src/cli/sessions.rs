@@ -10,9 +10,8 @@ use crate::notation::Value;
 
 type Done = Result<Deed, Stop>;
 
-/// The protocol and the transport of all sessions.
+/// The protocol of all sessions.
 const PROTOCOL: &str = "PWD";
-const TRANSPORT: &str = "TCP";
 
 /// KILLACCOUNTSESSIONS
 pub(super) fn end_all(call: &Call<'_>) -> Done {
@@ -41,7 +40,7 @@ pub(super) fn show(call: &Call<'_>) -> Done {
         ("accountName", Value::from(&*login.account.to_string())),
         ("origAddress", Value::Address(login.peer.ip(), Some(login.peer.port()))),
         ("protocol", Value::from(PROTOCOL)),
-        ("transport", Value::from(TRANSPORT)),
+        ("transport", Value::from(transport(&login))),
         ("started", timestamp(call.scene.now.saturating_sub(age.as_secs()))),
     ];
     Ok(Deed::Show(Value::Dictionary(shown.into_iter().collect())))
@@ -63,22 +62,25 @@ fn id(login: &Login) -> String {
     format!("{:06}", login.number)
 }
 
-/// The account's sessions that fit the arguments. There are no proxies, and clients do not tell
-/// what they are.
+fn transport(login: &Login) -> &'static str {
+    if login.is_under_tls { "TLS" } else { "TCP" }
+}
+
+/// The account's sessions that fit the arguments. Where a proxy tells who connects, that is the
+/// session's only address; and clients do not tell what they are.
 fn matching(call: &Call<'_>) -> Result<Vec<Login>, Stop> {
     let account = call.account()?.name;
     let arguments = &call.arguments;
     let address = arguments.find_text("ip").map(addresses::parse).transpose()?;
     let is = |name: &str, own: &str| arguments.find_text(name).is_none_or(|text| text.eq_ignore_ascii_case(own));
-    let is_possible = is("protocol", PROTOCOL)
-        && is("transport", TRANSPORT)
-        && !arguments.has("proxiedIP")
-        && !arguments.has("client");
+    let is_possible = is("protocol", PROTOCOL) && !arguments.has("proxiedIP") && !arguments.has("client");
     if !is_possible {
         return Ok(Vec::new());
     }
     let is_meant = |login: &Login| {
-        login.account == account && address.is_none_or(|address| login.peer.ip().to_canonical() == address)
+        login.account == account
+            && address.is_none_or(|address| login.peer.ip().to_canonical() == address)
+            && is("transport", transport(login))
     };
     Ok(call.scene.control.logins.all(is_meant))
 }

@@ -19,6 +19,8 @@ pub struct Login {
     pub account: AccountName,
     /// Where its client is.
     pub peer: SocketAddr,
+    /// Whether it is under TLS.
+    pub is_under_tls: bool,
     /// When it logged in.
     pub since: Tick,
     /// Its shard's key for it.

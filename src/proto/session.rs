@@ -135,6 +135,12 @@ impl Session {
         }
     }
 
+    /// Whether what is said and heard is under TLS.
+    #[must_use]
+    pub fn is_under_tls(&self) -> bool {
+        self.wire == Wire::Tls
+    }
+
     /// Whether the client has logged in.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {

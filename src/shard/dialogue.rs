@@ -164,6 +164,7 @@ impl Dialogue {
             number: self.number,
             account: account.clone(),
             peer: self.peer,
+            is_under_tls: self.session.is_under_tls(),
             since: desk.now,
             key: key.to_bits(),
             end: Arc::clone(&desk.end),
