@@ -1,9 +1,9 @@
 use std::fmt;
 
 use keyturn::auth::legacy::{self, ImportFault};
-use keyturn::auth::{Credentials, Verifier};
+use keyturn::auth::{Credentials, PasswordPurpose, Verifier};
 use keyturn::directory::{Account, NewAccount};
-use keyturn::model::limits::SECRET_BYTES_MAX;
+use keyturn::model::limits::{APPLICATION_PASSWORDS_MAX, SECRET_BYTES_MAX, TAG_BYTES_MAX};
 use keyturn::model::{AccountName, DomainName, NameFault, Secret};
 use keyturn::notation::{Dictionary, Form, SyntaxFault, Value};
 
@@ -111,6 +111,8 @@ pub(super) struct Entry {
     pub(super) name: AccountName,
     /// `None`: nothing opens the account until it is given a password.
     pub(super) password: Option<Password>,
+    /// The account's further passwords.
+    pub(super) alternatives: Vec<(PasswordPurpose, Verifier)>,
     pub(super) aliases: Vec<AccountName>,
     pub(super) rights: Vec<Box<str>>,
     pub(super) settings: Dictionary,
@@ -132,6 +134,7 @@ impl Entry {
         Ok(Self {
             name: name?,
             password: None,
+            alternatives: Vec::new(),
             aliases: Vec::new(),
             rights: Vec::new(),
             settings: Dictionary::new(),
@@ -139,6 +142,39 @@ impl Entry {
             created_at: None,
             changed_at: None,
         })
+    }
+
+    /// Adds a further password by its hash.
+    pub(super) fn add_alternative(&mut self, purpose: PasswordPurpose, hash: &[u8]) -> Result<(), Reject> {
+        if let PasswordPurpose::Application(tag) = &purpose
+            && !(1..=TAG_BYTES_MAX).contains(&tag.len())
+        {
+            return Err(Reject::new(format_args!("the tag of an application has 1 to {TAG_BYTES_MAX} bytes")));
+        }
+        self.alternatives.push((purpose, legacy::parse(hash)?));
+        Ok(())
+    }
+
+    /// Sees whether the further passwords are such as this program makes. One hash tells whether any
+    /// of them was given; others would make a login cost as many as there are.
+    pub(super) fn check_alternatives(&self) -> Result<(), Reject> {
+        let Some((_, first)) = self.alternatives.first() else { return Ok(()) };
+        if self.alternatives.len() > APPLICATION_PASSWORDS_MAX {
+            return Err(Reject::new(format_args!("more than {APPLICATION_PASSWORDS_MAX} further passwords")));
+        }
+        let is_alike = |(_, other): &(_, Verifier)| match (first, other) {
+            (Verifier::Argon2id { cost, salt, .. }, Verifier::Argon2id { cost: other, salt: others, .. }) => {
+                (cost, salt) == (other, others)
+            }
+            (Verifier::Argon2id { .. } | Verifier::Legacy(_), _) => false,
+        };
+        if !self.alternatives.iter().all(is_alike) {
+            return Err("the hashes of further passwords are not all of this program with one salt and cost".into());
+        }
+        if matches!(self.password, Some(Password::Plain(_))) {
+            return Err("the account's own password comes as a hash where further passwords do".into());
+        }
+        Ok(())
     }
 
     /// Adds other names, bare or with the account's domain.
@@ -173,11 +209,14 @@ impl Entry {
     /// credentials for a password.
     pub(super) fn into_account(self, now: u64, hash: impl FnOnce(&Secret) -> Credentials) -> NewAccount {
         let changed_at = self.changed_at.unwrap_or(now);
-        let credentials = match self.password {
+        let mut credentials = match self.password {
             None => Credentials::none(changed_at),
             Some(Password::Plain(secret)) => Credentials { changed_at, ..hash(&secret) },
             Some(Password::Hashes(verifiers)) => Credentials::of_several(verifiers, changed_at),
         };
+        for (purpose, verifier) in self.alternatives {
+            credentials.set_alternative(purpose, Some(verifier));
+        }
         NewAccount {
             name: self.name,
             created_at: self.created_at.unwrap_or(changed_at),

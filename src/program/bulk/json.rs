@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use keyturn::auth::{Verifier, legacy};
+use keyturn::auth::{PasswordPurpose, Verifier, legacy};
 use keyturn::directory::Account;
 use keyturn::model::DomainName;
 use serde_json::{Map, Value, json};
@@ -51,6 +51,7 @@ fn read(text: &str, domain: &DomainName) -> Result<Entry, Reject> {
         }
         read?;
     }
+    entry.check_alternatives()?;
     Ok(entry)
 }
 
@@ -73,11 +74,20 @@ fn read_field(entry: &mut Entry, key: &str, value: &Value) -> Result<(), Reject>
             entry.add_settings(string(value, "settings")?)?;
             entry.is_complete = true;
         }
+        "applications" => {
+            let hashes = value.as_object().ok_or("\"applications\" is no object of tags and hashes")?;
+            for (tag, hash) in hashes {
+                let purpose = PasswordPurpose::Application(tag.as_str().into());
+                entry.add_alternative(purpose, string(hash, "applications")?.as_bytes())?;
+            }
+        }
+        "sip" => entry.add_alternative(PasswordPurpose::Sip, string(value, "sip")?.as_bytes())?,
+        "radius" => entry.add_alternative(PasswordPurpose::Radius, string(value, "radius")?.as_bytes())?,
         "created" => entry.created_at = Some(number(value, "created")?),
         "changed" => entry.changed_at = Some(number(value, "changed")?),
         _ => {
-            return Err("there is an unknown key; known are account, password, hashes, aliases, rights, settings, \
-                         created and changed"
+            return Err("there is an unknown key; known are account, password, hashes, applications, sip, radius, \
+                         aliases, rights, settings, created and changed"
                 .into());
         }
     }
@@ -100,7 +110,7 @@ fn number(value: &Value, key: &str) -> Result<u64, Reject> {
 pub(super) fn print(account: &Account, out: &mut Vec<u8>) {
     let hashes: Vec<_> = account.credentials.verifiers.iter().map(Verifier::to_text).collect();
     let aliases: Vec<_> = account.aliases().map(|alias| alias.local().to_owned()).collect();
-    let object = json!({
+    let mut object = json!({
         "account": account.name.to_string(),
         "hashes": hashes,
         "aliases": aliases,
@@ -109,5 +119,17 @@ pub(super) fn print(account: &Account, out: &mut Vec<u8>) {
         "created": account.created_at(),
         "changed": account.credentials.changed_at,
     });
+    let mut applications = Map::new();
+    for alternative in &account.credentials.alternatives {
+        let hash = Value::String(alternative.verifier.to_text());
+        match &alternative.purpose {
+            PasswordPurpose::Application(tag) => _ = applications.insert(tag.to_string(), hash),
+            PasswordPurpose::Sip => object["sip"] = hash,
+            PasswordPurpose::Radius => object["radius"] = hash,
+        }
+    }
+    if !applications.is_empty() {
+        object["applications"] = Value::Object(applications);
+    }
     writeln!(out, "{object}").expect("a Vec takes every byte");
 }

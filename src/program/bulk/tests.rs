@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use indicatif::ProgressBar;
-use keyturn::auth::{Credentials, Verifier, legacy};
+use keyturn::auth::{Credentials, PasswordPurpose, Verifier, Wanted, legacy};
 use keyturn::config::Config;
 use keyturn::directory::{Directory, NewAccount};
 use keyturn::model::{AccountName, Argon2idCost, DomainName, Secret};
@@ -197,7 +197,7 @@ fn each_format_is_read_as_others_write_it() {
             Format::Communigate,
             format!("Name\tUnixPassword\tType\tMaxAccountSize\nalice\t{MD5_CRYPT}\tMultiMailbox\t10M\n"),
         ),
-        (Format::Communigate, format!("UserName\tPassword\r\nalice\t\\002{MD5_CRYPT}\r\n")),
+        (Format::Communigate, format!("Name\tPASSWORD\trealNAME\r\nalice\t\\002{MD5_CRYPT}\tAlice Doe\r\n")),
         (Format::Json, format!("{{\"account\":\"alice\",\"hashes\":[\"{MD5_CRYPT}\"]}}\n\n")),
         (
             Format::Ldif,
@@ -213,6 +213,50 @@ fn each_format_is_read_as_others_write_it() {
         assert_eq!(import(&data, format, &text), Tally { added: 1, ..Tally::default() }, "{format:?}");
         let lines = json(&data);
         assert!(lines[0].contains("\"alice@example.com\"") && lines[0].contains(MD5_CRYPT), "{lines:?}");
+    }
+}
+
+#[test]
+fn further_passwords_go_along_in_json() {
+    const OTHER_SALT: &str = "$argon2id$v=19$m=32,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
+                              AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let original = data();
+    let mut hasher = original.hasher();
+    let mut make =
+        |text: &str, salt| hasher.make_as(&Secret::new(text.as_bytes()).unwrap(), 1, salt, Wanted::default());
+    let mut credentials = make("blue harbor", None);
+    let purposes = [
+        PasswordPurpose::Application("the phone".into()),
+        PasswordPurpose::Application("\"desk\"".into()),
+        PasswordPurpose::Sip,
+        PasswordPurpose::Radius,
+    ];
+    for purpose in purposes {
+        let other = make(&format!("{purpose:?}"), credentials.salt()).verifiers.remove(0);
+        credentials.set_alternative(purpose, Some(other));
+    }
+    let name = AccountName::parse("alice@example.com").unwrap();
+    original.commit(original.directory.create_account(&name, credentials, Dictionary::new()).unwrap()).unwrap();
+    let text = json(&original).remove(0);
+    let copy = data();
+    assert_eq!(import(&copy, Format::Json, &text).added, 1);
+    assert_eq!(json(&copy), std::slice::from_ref(&text));
+    let of = |data: &Data| data.directory.account(&name).unwrap().unwrap().credentials.alternatives;
+    let shown = |data: &Data| {
+        let mut all: Vec<_> = of(data).into_iter().map(|it| (format!("{:?}", it.purpose), it.verifier)).collect();
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        all
+    };
+    assert_eq!(shown(&copy), shown(&original));
+    for (line, why) in [
+        (text.replacen(&shown(&original)[0].1.to_text(), OTHER_SALT, 1), "with one salt and cost"),
+        (text.replacen(&shown(&original)[0].1.to_text(), MD5_CRYPT, 1), "with one salt and cost"),
+        (text.replacen("the phone", &"x".repeat(65), 1), "has 1 to 64 bytes"),
+        (text.replacen("\"account\"", "\"password\":\"x\",\"account\"", 1), "not all of them hashes"),
+        (r#"{"account":"alice","applications":["x"]}"#.to_owned(), "no object of tags and hashes"),
+    ] {
+        let (tally, told) = import_telling(&data(), &arguments(), Format::Json, line.as_bytes());
+        assert!((tally.rejected, tally.added) == (1, 0) && told.contains(why), "{told}");
     }
 }
 
