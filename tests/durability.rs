@@ -1,9 +1,9 @@
 //! What was acknowledged outlives the process, wherever in its work it is killed.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use crate::world::client::{Client, Heard, PATIENCE};
+use crate::world::client::Client;
+use crate::world::kills::{Ledger, kill_over_and_over, open, reply};
 use crate::world::program::Home;
 use crate::world::seed::{Chance, seed};
 
@@ -13,11 +13,8 @@ const KILLS: u32 = 200;
 /// Streams of changes at the same time, each with an account of its own.
 const STREAMS: usize = 6;
 
-/// Longest life of a server, in milliseconds from the first change on.
-const LIFE_MS_MAX: u64 = 60;
-
 /// One account's passwords, as its client knows them.
-struct Ledger {
+struct Passwords {
     account: String,
     /// The last password that the server acknowledged.
     acknowledged: String,
@@ -28,35 +25,17 @@ struct Ledger {
     changes: u32,
 }
 
-impl Ledger {
+impl Passwords {
     fn new(index: usize) -> Self {
         let account = format!("user{index}");
         let acknowledged = format!("first password of {account}");
         Self { account, acknowledged, unknown: Vec::new(), outlived: Vec::new(), changes: 0 }
     }
 
-    /// Changes the password again and again, some times per session, until the server is gone.
-    fn stream(&mut self, address: SocketAddr, chance: &mut Chance) {
-        loop {
-            let Some(mut client) = self.log_in(address) else { return };
-            for _ in 0..=chance.below(4) {
-                if !self.change(&mut client) {
-                    return;
-                }
-            }
-        }
-    }
-
     /// A session, unless the server is gone.
     fn log_in(&self, address: SocketAddr) -> Option<Client> {
-        let mut client = Client::try_connect(address).ok()?;
-        let (user, pass) = (format!("USER {}", self.account), format!("PASS {}", self.acknowledged));
-        client.send(format!("{user}\r\n{pass}\r\n").as_bytes());
-        for expected in ["200 ", "300 ", "200 "] {
-            let line = reply(&mut client)?;
-            assert!(line.starts_with(expected), "{} could not log in: {line}", self.account);
-        }
-        Some(client)
+        let lines = format!("USER {}\r\nPASS {}\r\n", self.account, self.acknowledged);
+        open(address, &lines, &["200 ", "300 ", "200 "])
     }
 
     /// One change; false when the server is gone.
@@ -70,6 +49,29 @@ impl Ledger {
         self.unknown.clear();
         self.outlived.push(std::mem::replace(&mut self.acknowledged, password));
         true
+    }
+
+    fn accepts(&self, address: SocketAddr, password: &str) -> bool {
+        let mut client = Client::connect(address);
+        client.line();
+        assert!(client.ask(&format!("USER {}", self.account)).starts_with("300 "));
+        let line = client.ask(&format!("PASS {password}"));
+        assert!(line.starts_with("200 ") || line.starts_with("515 "), "{line}");
+        line.starts_with("200 ")
+    }
+}
+
+impl Ledger for Passwords {
+    /// Changes the password again and again, some times per session, until the server is gone.
+    fn stream(&mut self, address: SocketAddr, chance: &mut Chance) {
+        loop {
+            let Some(mut client) = self.log_in(address) else { return };
+            for _ in 0..=chance.below(4) {
+                if !self.change(&mut client) {
+                    return;
+                }
+            }
+        }
     }
 
     /// The account accepts exactly one password: the one acknowledged last, or one of unknown
@@ -87,65 +89,21 @@ impl Ledger {
         self.acknowledged.clone_from(password);
     }
 
-    fn accepts(&self, address: SocketAddr, password: &str) -> bool {
-        let mut client = Client::connect(address);
-        client.line();
-        assert!(client.ask(&format!("USER {}", self.account)).starts_with("300 "));
-        let line = client.ask(&format!("PASS {password}"));
-        assert!(line.starts_with("200 ") || line.starts_with("515 "), "{line}");
-        line.starts_with("200 ")
+    fn is_cut_off(&self) -> bool {
+        !self.unknown.is_empty()
     }
-}
-
-/// The next line, unless the server is gone.
-fn reply(client: &mut Client) -> Option<String> {
-    match client.hear(PATIENCE) {
-        Heard::Line(line) => Some(String::from_utf8(line).unwrap()),
-        Heard::Eof(rest) => {
-            assert!(rest.is_empty(), "half a reply: {rest:?}");
-            None
-        }
-        Heard::Reset => None,
-        Heard::Silence => panic!("the server does not answer"),
-    }
-}
-
-fn check_all(ledgers: &mut [Ledger], address: SocketAddr) {
-    std::thread::scope(|scope| {
-        for ledger in ledgers {
-            scope.spawn(|| ledger.check(address));
-        }
-    });
 }
 
 #[test]
 fn acknowledged_changes_outlive_every_kill() {
     let seed = seed();
     println!("KEYTURN_SEED={seed}");
-    let mut chance = Chance::new(seed);
     let home = Home::new("communigate", "failed_reply_delay_ms = 0\nlog_level = 1");
-    let mut ledgers: Vec<Ledger> = (0..STREAMS).map(Ledger::new).collect();
+    let mut ledgers: Vec<Passwords> = (0..STREAMS).map(Passwords::new).collect();
     for ledger in &ledgers {
         home.add_account(&ledger.account, &ledger.acknowledged);
     }
-    let mut seen_unknown = 0;
-    for _ in 0..KILLS {
-        let program = home.serve();
-        check_all(&mut ledgers, home.address);
-        let address = home.address;
-        std::thread::scope(|scope| {
-            for ledger in &mut ledgers {
-                let mut chance = Chance::new(chance.below(u64::MAX));
-                scope.spawn(move || ledger.stream(address, &mut chance));
-            }
-            std::thread::sleep(Duration::from_millis(chance.below(LIFE_MS_MAX)));
-            program.kill();
-        });
-        seen_unknown += ledgers.iter().filter(|ledger| !ledger.unknown.is_empty()).count();
-    }
-    let _program = home.serve();
-    check_all(&mut ledgers, home.address);
-    let changes: u32 = ledgers.iter().map(|ledger| ledger.changes).sum();
-    println!("{changes} changes, of which {seen_unknown} were cut off by a kill");
-    assert!(seen_unknown > 0, "no kill came in the middle of a change");
+    let cut_off = kill_over_and_over(&home, KILLS, &mut ledgers, seed);
+    let all: u32 = ledgers.iter().map(|ledger| ledger.changes).sum();
+    println!("{all} changes, of which {cut_off} were cut off by a kill");
 }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use keyturn::notation::{Form, Value};
 
-use crate::world::client::{Client, Heard, PATIENCE};
+use crate::world::client::Client;
+use crate::world::kills::{Ledger, kill_over_and_over, open, reply};
 use crate::world::program::Home;
 use crate::world::seed::{Chance, seed};
 
@@ -16,9 +16,6 @@ const KILLS: u32 = 80;
 
 /// Streams of commands at the same time, each on a domain of its own.
 const STREAMS: usize = 4;
-
-/// Longest life of a server, in milliseconds from the first command on.
-const LIFE_MS_MAX: u64 = 60;
 
 /// Objects of one kind in a domain, so that looking at all of them stays quick.
 const OBJECTS_MAX: usize = 4;
@@ -47,7 +44,7 @@ struct Domain {
 }
 
 /// What one stream has been told, and what it asked for last without being told.
-struct Ledger {
+struct Domains {
     /// Without a name while it is deleted.
     domain: Domain,
     unknown: Option<Domain>,
@@ -75,7 +72,7 @@ impl Domain {
     }
 }
 
-impl Ledger {
+impl Domains {
     fn new(index: usize) -> Self {
         let base = format!("stream{index}.example");
         let domain = Domain { name: base.clone(), ..Domain::default() };
@@ -85,20 +82,6 @@ impl Ledger {
     fn name(&mut self, kind: &str) -> String {
         self.names += 1;
         format!("{kind}{}", self.names)
-    }
-
-    /// Sends one command after another until the server is gone.
-    fn stream(&mut self, address: SocketAddr, chance: &mut Chance) {
-        let Some(mut client) = log_in(address) else { return };
-        loop {
-            let (line, next) = self.draw(chance);
-            self.commands += 1;
-            self.unknown = Some(next);
-            client.send(format!("{line}\r\n").as_bytes());
-            let Some(reply) = reply(&mut client) else { return };
-            assert_eq!(reply, "200 OK", "{line} in {:?}", self.domain);
-            self.domain = self.unknown.take().unwrap();
-        }
     }
 
     /// A command that must succeed, and the domain after it.
@@ -244,6 +227,22 @@ impl Ledger {
         };
         Some((line, next))
     }
+}
+
+impl Ledger for Domains {
+    /// Sends one command after another until the server is gone.
+    fn stream(&mut self, address: SocketAddr, chance: &mut Chance) {
+        let Some(mut client) = log_in(address) else { return };
+        loop {
+            let (line, next) = self.draw(chance);
+            self.commands += 1;
+            self.unknown = Some(next);
+            client.send(format!("{line}\r\n").as_bytes());
+            let Some(reply) = reply(&mut client) else { return };
+            assert_eq!(reply, "200 OK", "{line} in {:?}", self.domain);
+            self.domain = self.unknown.take().unwrap();
+        }
+    }
 
     /// All is as acknowledged, or as it is after the one command whose outcome nobody told. With
     /// that the ledger goes on.
@@ -253,6 +252,10 @@ impl Ledger {
         let found = look(&mut client, &possible);
         assert!(possible.contains(&found), "found {found:#?}\nbut possible are {possible:#?}");
         self.domain = found;
+    }
+
+    fn is_cut_off(&self) -> bool {
+        self.unknown.is_some()
     }
 }
 
@@ -339,65 +342,21 @@ fn settings(value: &Value) -> BTreeMap<String, String> {
 
 /// An inline session of the postmaster, unless the server is gone.
 fn log_in(address: SocketAddr) -> Option<Client> {
-    let mut client = Client::try_connect(address).ok()?;
-    client.send(format!("USER postmaster\r\nPASS {PASSWORD}\r\nINLINE\r\n").as_bytes());
-    for expected in ["200 ", "300 ", "200 ", "200 "] {
-        let line = reply(&mut client)?;
-        assert!(line.starts_with(expected), "no login: {line}");
-    }
-    Some(client)
-}
-
-/// The next line, unless the server is gone.
-fn reply(client: &mut Client) -> Option<String> {
-    match client.hear(PATIENCE) {
-        Heard::Line(line) => Some(String::from_utf8(line).unwrap()),
-        Heard::Eof(rest) => {
-            assert!(rest.is_empty(), "half a reply: {rest:?}");
-            None
-        }
-        Heard::Reset => None,
-        Heard::Silence => panic!("the server does not answer"),
-    }
-}
-
-fn check_all(ledgers: &mut [Ledger], address: SocketAddr) {
-    std::thread::scope(|scope| {
-        for ledger in ledgers {
-            scope.spawn(|| ledger.check(address));
-        }
-    });
+    let lines = format!("USER postmaster\r\nPASS {PASSWORD}\r\nINLINE\r\n");
+    open(address, &lines, &["200 ", "300 ", "200 ", "200 "])
 }
 
 #[test]
 fn acknowledged_commands_outlive_every_kill_and_none_is_half_done() {
     let seed = seed();
     println!("KEYTURN_SEED={seed}");
-    let mut chance = Chance::new(seed);
     let home = Home::new("communigate", "log_level = 1");
     home.add_account("postmaster", PASSWORD);
-    let mut ledgers: Vec<Ledger> = (0..STREAMS).map(Ledger::new).collect();
+    let mut ledgers: Vec<Domains> = (0..STREAMS).map(Domains::new).collect();
     for ledger in &ledgers {
         assert!(home.run(&["domain", "add", &ledger.domain.name], "").status.success());
     }
-    let mut cut_off = 0;
-    for _ in 0..KILLS {
-        let program = home.serve();
-        check_all(&mut ledgers, home.address);
-        let address = home.address;
-        std::thread::scope(|scope| {
-            for ledger in &mut ledgers {
-                let mut chance = Chance::new(chance.below(u64::MAX));
-                scope.spawn(move || ledger.stream(address, &mut chance));
-            }
-            std::thread::sleep(Duration::from_millis(chance.below(LIFE_MS_MAX)));
-            program.kill();
-        });
-        cut_off += ledgers.iter().filter(|ledger| ledger.unknown.is_some()).count();
-    }
-    let _program = home.serve();
-    check_all(&mut ledgers, home.address);
-    let commands: u32 = ledgers.iter().map(|ledger| ledger.commands).sum();
-    println!("{commands} commands, of which {cut_off} were cut off by a kill");
-    assert!(cut_off > 0, "no kill came in the middle of a command");
+    let cut_off = kill_over_and_over(&home, KILLS, &mut ledgers, seed);
+    let all: u32 = ledgers.iter().map(|ledger| ledger.commands).sum();
+    println!("{all} commands, of which {cut_off} were cut off by a kill");
 }

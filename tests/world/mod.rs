@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod gate;
 pub(crate) mod identity;
 pub(crate) mod issuer;
+pub(crate) mod kills;
 pub(crate) mod log;
 pub(crate) mod medium;
 mod people;
