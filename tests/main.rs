@@ -10,6 +10,7 @@ mod clients;
 mod differential;
 mod durability;
 mod durability_of_commands;
+mod durability_of_settings;
 mod guessing;
 mod house;
 mod lifecycle;
