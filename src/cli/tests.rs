@@ -616,11 +616,12 @@ fn what_is_kept_is_shown_again_and_goes_with_its_holder() {
     world.expect_by("admin@new.example", &[("GETACCOUNTPREFS *", "201 {}"), ("SETACCOUNTPREFS * {x=1;}", "200 OK")]);
 }
 
-/// Who the matrix of rights knows, from few rights to all: a user, an administrator of
-/// `other.example` with every code, and one account of the main domain for each right to the
+/// Who the matrix of rights knows, from few rights to all: a user, administrators of `other.example`
+/// without any code and with every one, and one account of the main domain for each right to the
 /// server.
 const ROLES: &[(&str, &str)] = &[
     ("user@other.example", ""),
+    ("helper@other.example", "Domain alone"),
     ("admin@other.example", "Domain"),
     ("settings@main.example", "Settings"),
     ("users@main.example", "Users"),
@@ -630,8 +631,9 @@ const ROLES: &[(&str, &str)] = &[
     ("postmaster@main.example", "Master"),
 ];
 
-/// A line for `row` about `domain`, with the least arguments.
-fn line(row: &Row, domain: &str) -> String {
+/// A line for `row` about `account` or its domain, with the least arguments.
+fn line(row: &Row, account: &str) -> String {
+    let (_, domain) = account.split_once('@').unwrap();
     let mut line = row.name().to_owned();
     let mut depth = 0;
     for word in row.arguments.split_ascii_whitespace() {
@@ -641,7 +643,7 @@ fn line(row: &Row, domain: &str) -> String {
         if depth == 0 || is_about && word.starts_with('[') {
             let argument = match bare {
                 "domainName" => domain.to_owned(),
-                _ if is_about => format!("someone@{domain}"),
+                _ if is_about => account.to_owned(),
                 _ if bare.ends_with("Dict") => "{}".to_owned(),
                 _ if bare.ends_with("Array") => "()".to_owned(),
                 "limit" | "level" => "1".to_owned(),
@@ -672,6 +674,7 @@ fn may(row: &Row, role: &str, domain: &str) -> bool {
         (Right::Domain { .. }, "Users") => true,
         (Right::Domain { .. }, "Domains") => reads,
         (Right::Domain { .. }, "Domain") => domain == "other.example" && row.arguments.contains("Name"),
+        (Right::Domain { code, .. }, "Domain alone") => code.is_none() && may(row, "Domain", domain),
         (Right::Domain { .. }, _) => false,
     }
 }
@@ -685,7 +688,7 @@ fn every_command_is_open_to_those_who_have_the_right_and_to_nobody_else() {
     }));
     let mut world = World::furnished();
     for (account, right) in ROLES {
-        let rights = if *right == "Domain" { codes.join(",") } else { (*right).to_owned() };
+        let rights = if *right == "Domain" { codes.join(",") } else { right.replace(" alone", "") };
         if !["user", "admin", "postmaster"].iter().any(|known| account.starts_with(&format!("{known}@"))) {
             assert_eq!(world.master(&format!("CREATEACCOUNT {account} {{Password=\"{PASSWORD}\";}}")), "200 OK");
         }
@@ -695,9 +698,10 @@ fn every_command_is_open_to_those_who_have_the_right_and_to_nobody_else() {
         for (account, right) in ROLES {
             for domain in ["other.example", "main.example"] {
                 // Nobody's account: what is refused is refused before anything is looked up.
-                let answer = world.by(account, &line(row, domain));
+                let line = line(row, &format!("someone@{domain}"));
+                let answer = world.by(account, &line);
                 let code = &answer[..3];
-                let shown = format!("{account}: {} -> {answer}", line(row, domain));
+                let shown = format!("{account}: {line} -> {answer}");
                 if matches!(row.status, Status::Unsupported) {
                     assert_eq!(code, "501", "{shown}");
                 } else if may(row, right, domain) {
@@ -710,6 +714,20 @@ fn every_command_is_open_to_those_who_have_the_right_and_to_nobody_else() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn an_account_calls_for_itself_what_is_open_to_it_and_nothing_else() {
+    let mut world = World::furnished();
+    for row in rows().filter(|row| !matches!(row.status, Status::Unsupported)) {
+        let line = line(row, "user@other.example");
+        let answer = world.by("user@other.example", &line);
+        let is_open = matches!(row.right, Right::Anyone | Right::Domain { or_self: true, .. });
+        let is_about_account = row.arguments.contains("accountName");
+        let may = row.right == Right::Anyone || is_open && is_about_account;
+        assert_eq!(answer.starts_with("510"), !may, "{line} -> {answer}");
+        assert!(!answer.contains("do not fit"), "{line} -> {answer}");
     }
 }
 
