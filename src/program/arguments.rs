@@ -129,7 +129,8 @@ const REKEY_EXAMPLES: &str = "\
 This works beside a running server, which does it in the background, and without one. To change the
 key that seals the passwords' hashes (master_key in the configuration):
 
-  1. put the new key on the first line of the file, and leave the old one below it;
+  1. put the new key on the first line of the file, and leave the old one below it:
+     (umask 077; { openssl rand -hex 32; cat master-key; } > new && mv new master-key)
      where it is a credential of systemd's, restart the service
   2. keyturn rekey
   3. take the old key out of the file
@@ -139,7 +140,7 @@ store's file that are free may still hold hashes from then. An export that is im
 directory leaves none.
 
 Examples:
-  (umask 077; { openssl rand -hex 32; cat master-key; } > new && mv new master-key)
+  keyturn rekey
   keyturn rekey --config /etc/keyturn.toml --data /var/lib/keyturn";
 
 const CHECK_EXAMPLES: &str = "\
