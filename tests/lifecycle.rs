@@ -345,6 +345,34 @@ fn an_imported_hash_is_accepted_and_replaced() {
     assert!(!logs_in(&home, "alice", "blue harbor 43"));
 }
 
+/// A cost that is raised in the configuration takes hold of an account when it next logs in.
+#[test]
+fn a_raised_cost_takes_hold_at_the_next_login() {
+    let home = Home::new("communigate", FAST);
+    home.add_account("alice", "blue harbor 42");
+    let stats = || String::from_utf8(home.run(&["account", "stats", "--json"], "").stdout).unwrap();
+    let with = |parameters: &str, is_current: bool| {
+        format!(r#"{{"scheme":"argon2id","parameters":"{parameters}","current":{is_current},"accounts":1}}"#)
+    };
+    let before = stats();
+    home.configure(&home.configuration("communigate", FAST).replace("m_kib = 64\nt = 1", "m_kib = 128\nt = 2"));
+    assert!(before.contains(r#""accounts":2,"current":2,"#) && stats().contains(r#""current":0,"#), "{}", stats());
+
+    let mut program = home.serve();
+    assert!(logs_in(&home, "alice", "blue harbor 42"));
+    let mut counters = String::new();
+    while !counters.contains(" upgraded=1 ") {
+        program.signal(Signal::USR1);
+        counters = program.await_line(" upgraded=");
+    }
+    program.kill();
+    for (parameters, is_current) in [("m=64,t=1,p=1", false), ("m=128,t=2,p=1", true)] {
+        assert!(stats().contains(&with(parameters, is_current)), "{}", stats());
+    }
+    let _program = home.serve();
+    assert!(logs_in(&home, "alice", "blue harbor 42"));
+}
+
 #[test]
 fn a_hash_that_would_cost_too_much_is_not_imported() {
     let home = Home::new("communigate", FAST);
