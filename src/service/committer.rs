@@ -40,7 +40,7 @@ const PAUSE_MAX: Duration = Duration::from_micros(200);
 
 /// How long changes gather for one sync while others wait for a worker. A sync costs the CPU as much
 /// as a tenth of a hash, and whoever waits, waits for longer than this.
-const GATHERING: Duration = Duration::from_millis(20);
+const GATHERING: Duration = Duration::from_millis(40);
 
 /// How often a change is put together before the account is given up as too busy.
 const ATTEMPTS_MAX: u8 = 8;
