@@ -122,7 +122,8 @@ fn a_key_that_is_lost_or_mistyped_is_told_at_the_start_and_nobody_is_locked_out(
 fn a_file_that_is_no_file_of_keys_or_open_to_others_is_refused() {
     let home = home();
     let path = home.path().join("master-key");
-    assert!(refused(&home, &["serve"]).contains("No such file"));
+    let refusal = refused(&home, &["serve"]);
+    assert!(refusal.contains("No such file") && refusal.contains("makes a first key"), "{refusal}");
     write_keys(&home, "");
     assert!(refused(&home, &["serve"]).contains("holds no key"));
     fs::write(&path, "hunter2-hunter2\n").unwrap();

@@ -41,7 +41,11 @@ pub(crate) fn load(config: &Config) -> Result<Vec<MasterKey>, Failure> {
     let Some(path) = path(config) else { return Ok(Vec::new()) };
     let wrong = |why: String| Failure::new(Exit::Misconfigured, format!("master_key: {}: {why}", path.display()));
     // The mode is that of the very file which is read.
-    let file = OpenOptions::new().read(true).open(&path).map_err(|fault| wrong(fault.to_string()))?;
+    let file = OpenOptions::new().read(true).open(&path).map_err(|fault| {
+        let is_absent = fault.kind() == io::ErrorKind::NotFound;
+        let how = " (openssl rand -hex 32 makes a first key; the file must be for the server's user alone)";
+        wrong(format!("{fault}{}", if is_absent { how } else { "" }))
+    })?;
     if config.master_key.is_some() {
         check_mode(&file).map_err(wrong)?;
     }
