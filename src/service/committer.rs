@@ -38,8 +38,8 @@ const GROUP_MAX: usize = 256;
 /// commit.
 const PAUSE_MAX: Duration = Duration::from_micros(200);
 
-/// How long changes gather for one sync while others wait for a worker. A sync costs the CPU as much
-/// as a tenth of a hash, and whoever waits, waits for longer than this.
+/// How long changes gather for one sync while others wait for a worker. A sync costs half a
+/// millisecond of CPU, a tenth to a fifth of a hash, and whoever waits, waits for longer than this.
 const GATHERING: Duration = Duration::from_millis(40);
 
 /// How often a change is put together before the account is given up as too busy.
