@@ -11,7 +11,7 @@ use keyturn::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::world::client::{Client, Heard, PATIENCE};
-use crate::world::program::{Home, free_address};
+use crate::world::program::{Home, Program, await_that, free_address};
 
 const FAST: &str = "failed_reply_delay_ms = 0\nlog_level = 5";
 
@@ -109,15 +109,6 @@ fn sigterm_lets_a_change_in_flight_finish() {
     let _program = home.serve();
     assert!(logs_in(&home, "alice", "seven green kites"));
     assert!(!logs_in(&home, "alice", "blue harbor 42"));
-}
-
-/// Tries until `is_so`.
-fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what} never came");
-        std::thread::yield_now();
-    }
 }
 
 #[test]
@@ -316,6 +307,15 @@ fn accounts_and_domains_are_administered_offline() {
     assert!(!home.run(&["account", "delete", "bob@other.example"], "").status.success(), "there is none");
 }
 
+/// Waits until one record has been made anew.
+fn await_upgrade(program: &mut Program) {
+    let mut counters = String::new();
+    while !counters.contains(" upgraded=1 ") {
+        program.signal(Signal::USR1);
+        counters = program.await_line(" upgraded=");
+    }
+}
+
 /// An account comes with the hash it had elsewhere, and has one of the server's own after its first
 /// login.
 #[test]
@@ -332,11 +332,7 @@ fn an_imported_hash_is_accepted_and_replaced() {
     let mut program = home.serve();
     assert!(!logs_in(&home, "alice", "blue harbor 43"));
     assert!(logs_in(&home, "alice", "blue harbor 42"));
-    let mut counters = String::new();
-    while !counters.contains(" upgraded=1 ") {
-        program.signal(Signal::USR1);
-        counters = program.await_line(" upgraded=");
-    }
+    await_upgrade(&mut program);
     program.kill();
     assert!(stats().starts_with(r#"{"accounts":2,"current":2,"#), "{}", stats());
 
@@ -360,11 +356,7 @@ fn a_raised_cost_takes_hold_at_the_next_login() {
 
     let mut program = home.serve();
     assert!(logs_in(&home, "alice", "blue harbor 42"));
-    let mut counters = String::new();
-    while !counters.contains(" upgraded=1 ") {
-        program.signal(Signal::USR1);
-        counters = program.await_line(" upgraded=");
-    }
+    await_upgrade(&mut program);
     program.kill();
     for (parameters, is_current) in [("m=64,t=1,p=1", false), ("m=128,t=2,p=1", true)] {
         assert!(stats().contains(&with(parameters, is_current)), "{}", stats());

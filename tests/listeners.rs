@@ -6,12 +6,11 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use rustix::process::Signal;
 
 use crate::world::client::{Client, PATIENCE};
-use crate::world::program::{Home, Program};
+use crate::world::program::{Home, Program, await_that};
 
 const OLD: &str = "blue harbor 42";
 const NEW: &str = "seven green kites";
@@ -115,14 +114,6 @@ fn without_channels_who_comes_by_a_unix_domain_socket_is_told() {
         program.await_line("configuration applied: channels");
         await_that(told, || Local::connect(&path).line().starts_with(told));
         await_that("the port", || Client::try_connect(home.address).is_ok() == (channels > 0));
-    }
-}
-
-fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what} never came");
-        std::thread::yield_now();
     }
 }
 

@@ -9,7 +9,7 @@ use rustls::{ClientConfig, HandshakeKind, ProtocolVersion};
 
 use crate::world::client::{Client, Heard, PATIENCE};
 use crate::world::identity::{Identity, trust, trust_with};
-use crate::world::program::{Home, Program};
+use crate::world::program::{Home, Program, await_that};
 
 const OLD: &str = "blue harbor 42";
 const NEW: &str = "seven green kites";
@@ -134,14 +134,6 @@ fn a_certificate_of_no_use_is_told_and_the_one_before_stays() {
         let output = home.run(&[command], "");
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(!output.status.success() && said.contains("is not the key of"), "{said}");
-    }
-}
-
-fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "{what} never came");
-        std::thread::yield_now();
     }
 }
 

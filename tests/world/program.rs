@@ -251,6 +251,18 @@ fn is_listened_at(address: SocketAddr) -> bool {
     })
 }
 
+/// Tries until `is_so`.
+///
+/// # Panics
+/// When [`PATIENCE`] is over.
+pub(crate) fn await_that(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "{what} never came");
+        std::thread::yield_now();
+    }
+}
+
 /// A port that nobody uses now.
 pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
