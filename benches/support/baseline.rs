@@ -36,6 +36,7 @@ pub(crate) fn serve(address: SocketAddr) -> io::Result<()> {
     let house = Rc::new(House {
         rules: Rules {
             dialect: Dialect::Communigate,
+            domain: domain.clone().into(),
             greeting: greeting(Dialect::Communigate, &domain, None).into(),
             has_stls: false,
             mechanisms: Mechanisms::ALL,
@@ -119,6 +120,7 @@ impl Connection {
                 Effect::Close(_) => self.is_closing = true,
                 Effect::Send(lines) => self.replies.extend(lines),
                 Effect::Ask(_)
+                | Effect::Draw
                 | Effect::Challenge(_)
                 | Effect::Change { .. }
                 | Effect::Command { .. }

@@ -4,6 +4,7 @@
 //! Knows neither sockets nor stores nor who is asking.
 
 pub mod argon2id;
+mod digest;
 mod issuer;
 pub mod legacy;
 pub mod policy;
@@ -24,8 +25,24 @@ pub use vault::{KeyId, MasterKey, Vault};
 pub use verify::Hasher;
 pub use wanted::Wanted;
 
+use crate::model::Nonce;
+
+#[cfg(test)]
+pub(crate) use digest::tests::prove_by_digest;
 #[cfg(test)]
 pub(crate) use scram::tests::prove;
+
+/// A fresh one.
+///
+/// # Panics
+/// When the system has no random source.
+#[must_use]
+pub fn nonce() -> Nonce {
+    let mut bytes = [0; 16];
+    fill_random(&mut bytes);
+    let [one, other] = *bytes.as_chunks().0 else { unreachable!("16 bytes are twice eight") };
+    Nonce([one, other].map(u64::from_le_bytes))
+}
 
 /// Fills `bytes` from the system's random source.
 ///

@@ -25,7 +25,7 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::{Credentials, ScramKeys, ScramVerifier, fill_random};
-use crate::model::{ScramHash, ScramOffer, ScramProof, Secret};
+use crate::model::{ScramHash, ScramOffer, ScramProof, Secret, Signature};
 
 /// Rounds of PBKDF2 in what is made here: all accounts and those that do not exist have as many,
 /// or the number would tell them apart. RFC 7677 asks for 4096 at least.
@@ -72,7 +72,7 @@ impl ScramVerifier {
     /// Whether whoever made `proof` had the password, and the server's signature of the same
     /// message, which proves to him that the server knows him. It is for those alone whose proof
     /// is right.
-    pub(super) fn check(&self, proof: &ScramProof) -> (Choice, Box<[u8]>) {
+    pub(super) fn check(&self, proof: &ScramProof) -> (Choice, Signature) {
         let (hash, bytes) = (self.hash(), self.hash().bytes());
         let mut client_key = Zeroizing::new(mac(hash, self.stored_key(), &proof.message));
         for (byte, masked) in client_key.iter_mut().zip(proof.proof.iter()) {
@@ -80,7 +80,7 @@ impl ScramVerifier {
         }
         let is_right = digest(hash, &client_key[..bytes])[..bytes].ct_eq(self.stored_key());
         let signature = mac(hash, self.server_key(), &proof.message);
-        (is_right, signature[..bytes].into())
+        (is_right, Signature::Scram(signature[..bytes].into()))
     }
 }
 
@@ -264,7 +264,7 @@ pub(super) mod tests {
             let verifier = ScramVerifier { iterations: 4096, salt: [0; 16], keys };
             let (is_right, signed) = verifier.check(&proof(hash, message.as_bytes(), &decode(proven)));
             assert!(bool::from(is_right), "{hash:?}");
-            assert_eq!(*signed, decode(signature)[..]);
+            assert_eq!(signed, Signature::Scram(decode(signature).into()));
         }
     }
 

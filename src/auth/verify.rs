@@ -4,9 +4,10 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::argon2id::{Argon2id, CostFault, Inputs, Kernel, selection};
 use super::{
-    Alternative, Credentials, Issuers, PasswordPurpose, Recognizer, ScramVerifier, Verifier, Wanted, fill_random,
+    Alternative, Credentials, Issuers, PasswordPurpose, Recognizer, Recoverable, ScramVerifier, Verifier, Wanted,
+    fill_random,
 };
-use crate::model::{AccountName, Argon2idCost, Authenticated, Evidence, ScramHash, ScramProof, Secret};
+use crate::model::{AccountName, Argon2idCost, Authenticated, DigestProof, Evidence, ScramHash, ScramProof, Secret};
 
 /// A worker's means to hash: one preallocated arena, reused for every hash.
 ///
@@ -21,6 +22,8 @@ pub struct Hasher {
     dummy_salt: [u8; 16],
     /// What proofs are checked against when there is no account, for each hash of SCRAM.
     decoys: [ScramVerifier; ScramHash::ALL.len()],
+    /// What digests are checked against when there is no password.
+    decoy: Recoverable,
 }
 
 impl Hasher {
@@ -44,7 +47,14 @@ impl Hasher {
         let argon2id = Argon2id::with_kernel(kernel, cost).expect("the processor can run the kernel");
         let mut dummy_salt = [0; 16];
         fill_random(&mut dummy_salt);
-        Self { argon2id, cost, recognizer, dummy_salt, decoys: ScramHash::ALL.map(ScramVerifier::decoy) }
+        Self {
+            argon2id,
+            cost,
+            recognizer,
+            dummy_salt,
+            decoys: ScramHash::ALL.map(ScramVerifier::decoy),
+            decoy: Recoverable::decoy(),
+        }
     }
 
     /// What does the hashing on this processor.
@@ -65,6 +75,7 @@ impl Hasher {
         let named = match evidence {
             Evidence::Password(secret) => return self.authenticate(account, secret),
             Evidence::Scram(proof) => return self.check_scram(account, proof),
+            Evidence::Digest(proof) => return self.check_digest(account, proof),
             Evidence::Certificate => None,
             Evidence::Token(token) => Some(issuers.account_of(token)),
         };
@@ -83,7 +94,21 @@ impl Hasher {
         let verifier = account.as_ref().and_then(|(_, _, credentials)| credentials.scram(proof.hash));
         let (is_right, signature) = verifier.unwrap_or(&self.decoys[proof.hash as usize]).check(proof);
         let (name, password_revision, _) = account?;
-        bool::from(is_right).then(|| Authenticated::attest(name, password_revision, None).signed(signature))
+        bool::from(is_right).then(|| Authenticated::attest(name, password_revision, None).signed(Some(signature)))
+    }
+
+    /// Checks a digest of a password, likewise: an account whose password is not kept is as one that
+    /// does not exist. The passwords of applications are not kept, so it is of the account's own one.
+    fn check_digest(
+        &self,
+        account: Option<(AccountName, u64, &Credentials)>,
+        proof: &DigestProof,
+    ) -> Option<Authenticated> {
+        let kept = account.as_ref().and_then(|(_, _, credentials)| credentials.recoverable.as_ref());
+        let password = kept.unwrap_or(&self.decoy);
+        let (is_right, signature) = password.check(proof);
+        let (name, password_revision, _) = account.filter(|_| kept.is_some())?;
+        bool::from(is_right).then(|| self.renew(name, password_revision, password.secret()).signed(signature))
     }
 
     /// A few bits by which `secret` is known when it comes again, under the recognizer's key.
@@ -235,7 +260,7 @@ struct Made {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::prove;
+    use crate::auth::{prove, prove_by_digest};
     use crate::model::{NewPasswordRefusal, Token};
 
     const COST: Argon2idCost = Argon2idCost { m_kib: 32, t: 1, p: 1 };
@@ -339,6 +364,32 @@ mod tests {
             assert!(check(Some(&credentials), "wrong").is_none());
             assert!(check(Some(&without), "correct").is_none() && check(None, "correct").is_none());
         }
+    }
+
+    #[test]
+    fn a_digest_is_taken_from_who_has_the_password_where_that_is_kept() {
+        let mut hasher = hasher();
+        let wanted = Wanted { recoverable: true, ..Wanted::default() };
+        let mut credentials = hasher.make_as(&secret("correct"), 0, None, wanted);
+        let made = hasher.make_as(&secret("other"), 0, credentials.salt(), wanted);
+        credentials.set_alternative(PasswordPurpose::Application("phone".into()), made.verifiers.into_iter().next());
+        let without = Credentials { recoverable: None, ..credentials.clone() };
+        let check = |hasher: &mut Hasher, credentials: Option<&Credentials>, text: &str| {
+            let evidence = Evidence::Digest(Box::new(prove_by_digest(text, "<1.2@example.com>")));
+            let account = credentials.map(|credentials| (alice(), 7, credentials));
+            hasher.check(account, &evidence, &Issuers::default())
+        };
+        let mut proof = check(&mut hasher, Some(&credentials), "correct").unwrap();
+        assert_eq!((proof.account(), proof.password_revision(), proof.bar()), (&alice(), 7, None));
+        assert!(hasher.recognizer.is_same(&proof, &secret("correct")) && proof.take_signature().is_none());
+        for text in ["wrong", "other", ""] {
+            assert!(check(&mut hasher, Some(&credentials), text).is_none(), "{text}");
+        }
+        assert!(check(&mut hasher, Some(&without), "correct").is_none());
+        assert!(check(&mut hasher, None, "correct").is_none());
+        // Not even a proof of what digests are checked against where there is no password.
+        hasher.decoy = Recoverable::new(&secret("decoy"));
+        assert!(check(&mut hasher, Some(&without), "decoy").is_none() && check(&mut hasher, None, "decoy").is_none());
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn update(call: &Call<'_>, scope: Scope<'_>) -> Done {
         let may = |key: &str| call.actor.has_code(key) && !key.eq_ignore_ascii_case(ADMIN_DOMAIN_NAME);
         changes = changes.iter().filter(|(key, _)| may(key)).map(|(key, value)| (key, value.clone())).collect();
     }
-    let says_methods = AuthMethods::KEYS.iter().any(|key| changes.get(key).is_some());
+    let says_methods = AuthMethods::depend_on(&changes);
     let transaction = call.directory().update_settings(scope, &changes)?;
     Ok(if says_methods { Deed::Renew(transaction) } else { Deed::Commit(transaction) })
 }

@@ -84,7 +84,7 @@ impl Account {
     #[must_use]
     pub fn may_log_in_by(&self, evidence: &Evidence) -> bool {
         match evidence {
-            Evidence::Password(_) | Evidence::Scram(_) => self.may_log_in(),
+            Evidence::Password(_) | Evidence::Scram(_) | Evidence::Digest(_) => self.may_log_in(),
             Evidence::Certificate => self.is_open() && settings::is_yes(self.settings.get("UseCertificateAuth")),
             Evidence::Token(_) => self.is_open() && settings::is_yes(self.settings.get("UseExtPassword")),
         }

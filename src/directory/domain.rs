@@ -2,7 +2,10 @@
 
 use super::administration::{Change, Changed};
 use super::record::{AccountRecord, DomainRecord};
-use super::{ADMIN_DOMAIN_NAME, AuthMethods, Directory, DirectoryFault, keys, objects, sealing, settings, unusable};
+use super::settings::Layers;
+use super::{
+    ADMIN_DOMAIN_NAME, AuthMethods, Directory, DirectoryFault, encryption, keys, objects, sealing, settings, unusable,
+};
 use crate::model::{AccountName, DomainName};
 use crate::notation::{Dictionary, Value};
 use crate::store::{ReadFault, Versioned};
@@ -31,11 +34,12 @@ impl Directory {
     /// # Errors
     /// [`ReadFault`] when the store fails.
     pub fn auth_methods(&self, name: &DomainName) -> Result<AuthMethods, ReadFault> {
-        match self.effective_domain_settings(name) {
-            Ok(settings) => Ok(AuthMethods::new(&settings)),
-            Err(DirectoryFault::Read(fault)) => Err(fault),
-            Err(_) => Ok(AuthMethods::default()),
-        }
+        let Some((_, record)) = self.read_domain(name)? else { return Ok(AuthMethods::default()) };
+        let defaults = self.defaults_for(&record)?;
+        let accounts = Layers::new(Dictionary::new(), record.account_defaults, defaults.accounts);
+        let wanted = encryption::wanted(encryption::effective(&accounts), None, self.seals());
+        let settings = settings::effective_of_domain(record.settings, defaults.domains);
+        Ok(AuthMethods::new(&settings, wanted.recoverable))
     }
 
     /// Whether a domain is the cluster's, and not the server's own.

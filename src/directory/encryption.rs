@@ -1,7 +1,7 @@
 //! What settings say of how passwords are kept.
 
 use super::DirectoryFault;
-use super::settings::{Layers, is_word};
+use super::settings::{Layers, SERVICE_CLASSES, is_word};
 use crate::auth::Wanted;
 use crate::model::ScramHash;
 use crate::notation::{Dictionary, Value};
@@ -80,7 +80,6 @@ pub(super) fn wanted(encryption: Option<&Value>, scram: Option<&Value>, can_seal
 
 /// Checks what `new` says of how passwords are kept, where `old` does not say the same.
 pub(super) fn check(old: &Dictionary, new: &Dictionary, can_seal: bool) -> Result<(), DirectoryFault> {
-    const CLASSES: &str = "ServiceClasses";
     let changed = |key| new.get(key).filter(|value| old.get(key) != Some(*value));
     let check = |value: &Value| match Encryption::parse(value) {
         None => Err(DirectoryFault::UnknownEncryption),
@@ -88,7 +87,7 @@ pub(super) fn check(old: &Dictionary, new: &Dictionary, can_seal: bool) -> Resul
         Some(_) => Ok(()),
     };
     changed(Encryption::KEY).map_or(Ok(()), check)?;
-    if let Some(Value::Dictionary(classes)) = changed(CLASSES) {
+    if let Some(Value::Dictionary(classes)) = changed(SERVICE_CLASSES) {
         for (_, class) in classes.iter() {
             let Value::Dictionary(class) = class else { continue };
             class.get(Encryption::KEY).map_or(Ok(()), check)?;

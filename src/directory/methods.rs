@@ -1,5 +1,9 @@
-use super::settings::is_word;
+use super::encryption::{Encryption, SCRAM_METHODS};
+use super::settings::{SERVICE_CLASS, SERVICE_CLASSES, is_word};
 use crate::notation::{Dictionary, Value};
+
+/// The domain's setting that names mechanisms.
+const AUTH_METHODS: &str = "AUTHMethods";
 
 /// The mechanisms of AUTH that a domain's setting `AUTHMethods` names: the word All or None, the name
 /// of one, or an array of names; All where it is not set. With the name of a mechanism of SCRAM goes
@@ -9,15 +13,25 @@ pub struct AuthMethods {
     methods: Option<Value>,
     /// For which mechanisms of SCRAM accounts have something to check proofs with.
     scram: Option<Value>,
+    /// Whether accounts, where nothing else is set for them, have the password itself for that.
+    is_recoverable: bool,
 }
 
-impl AuthMethods {
-    /// The domain settings that say so.
-    pub const KEYS: [&str; 2] = ["AUTHMethods", "SCRAMMethods"];
+/// Mechanisms whose proofs are checked with the password itself.
+const BY_PASSWORD: [&str; 2] = ["CRAM-MD5", "DIGEST-MD5"];
 
-    pub(super) fn new(settings: &Dictionary) -> Self {
-        let [methods, scram] = Self::KEYS.map(|key| settings.get(key).cloned());
-        Self { methods, scram }
+impl AuthMethods {
+    /// What follows from the settings of a domain, and from what its accounts keep of their passwords.
+    pub(super) fn new(settings: &Dictionary, is_recoverable: bool) -> Self {
+        let [methods, scram] = [AUTH_METHODS, SCRAM_METHODS].map(|key| settings.get(key).cloned());
+        Self { methods, scram, is_recoverable }
+    }
+
+    /// Whether `settings`, of a domain or its accounts, may have to do with it.
+    #[must_use]
+    pub fn depend_on(settings: &Dictionary) -> bool {
+        let keys = [AUTH_METHODS, SCRAM_METHODS, Encryption::KEY, SERVICE_CLASS, SERVICE_CLASSES];
+        keys.iter().any(|key| settings.get(key).is_some())
     }
 
     /// Whether clients may log in by `mechanism`.
@@ -31,7 +45,9 @@ impl AuthMethods {
     #[must_use]
     pub fn show(&self, mechanism: &str) -> bool {
         let has_verifiers = || self.scram.as_ref().is_some_and(|scram| names(scram, mechanism));
-        self.include(mechanism) && (!mechanism.starts_with("SCRAM-") || has_verifiers())
+        self.include(mechanism)
+            && (!mechanism.starts_with("SCRAM-") || has_verifiers())
+            && (!BY_PASSWORD.contains(&mechanism) || self.is_recoverable)
     }
 }
 
@@ -51,7 +67,7 @@ mod tests {
         let Ok(Value::Dictionary(settings)) = Value::parse(settings.as_bytes(), Form::Line) else {
             panic!("{settings}")
         };
-        AuthMethods::new(&settings)
+        AuthMethods::new(&settings, false)
     }
 
     #[test]
@@ -79,5 +95,16 @@ mod tests {
         assert!(!of_one.show("SCRAM-SHA-1") && of_one.include("SCRAM-SHA-1"));
         assert!(!methods("{}").show("SCRAM-SHA-256") && methods("{SCRAMMethods=All;}").show("SCRAM-SHA-1"));
         assert!(!methods("{SCRAMMethods=All;AUTHMethods=PLAIN;}").show("SCRAM-SHA-1"));
+    }
+
+    #[test]
+    fn what_needs_the_password_itself_is_shown_where_that_is_kept() {
+        for mechanism in BY_PASSWORD {
+            let without = methods("{}");
+            assert!(without.include(mechanism) && !without.show(mechanism));
+            assert!(AuthMethods { is_recoverable: true, ..without }.show(mechanism));
+            let excluded = methods("{AUTHMethods=PLAIN;}");
+            assert!(!AuthMethods { is_recoverable: true, ..excluded }.show(mechanism));
+        }
     }
 }

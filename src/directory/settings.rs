@@ -12,6 +12,12 @@ pub(super) const PWD: &str = "PWD";
 /// How many logins may fail in what time.
 pub(super) const FAILED_LOGIN_FLOW: &str = "FailedLoginFlow";
 
+/// The class of service of an account.
+pub(super) const SERVICE_CLASS: &str = "ServiceClass";
+
+/// What classes of service there are, and the settings of each.
+pub(super) const SERVICE_CLASSES: &str = "ServiceClasses";
+
 /// Units of time, in seconds.
 const UNITS: [(char, u64); 5] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 604_800)];
 
@@ -24,8 +30,8 @@ impl Layers {
     /// The class of service is the one that `ServiceClass` names, among the `ServiceClasses` of the
     /// domain's defaults, else of those that it inherits.
     pub(super) fn new(own: Dictionary, domain: Dictionary, inherited: Dictionary) -> Self {
-        let named = [&own, &domain, &inherited].into_iter().find_map(|layer| layer.get("ServiceClass"));
-        let class_in = |defaults: &Dictionary| match (defaults.get("ServiceClasses"), named) {
+        let named = [&own, &domain, &inherited].into_iter().find_map(|layer| layer.get(SERVICE_CLASS));
+        let class_in = |defaults: &Dictionary| match (defaults.get(SERVICE_CLASSES), named) {
             (Some(Value::Dictionary(classes)), Some(Value::String(name))) => classes.get(name).cloned(),
             _ => None,
         };

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{AccountName, NewPasswordRefusal};
+use super::{AccountName, NewPasswordRefusal, Signature};
 
 /// A keyed digest of the password that was proven, by which `auth` recognises the same password
 /// again without keeping it. The key lives and dies with the process.
@@ -15,7 +15,7 @@ pub struct Authenticated {
     account: AccountName,
     password_revision: u64,
     fingerprint: Option<Fingerprint>,
-    signature: Option<Box<[u8]>>,
+    signature: Option<Signature>,
     is_operator: bool,
     application: Option<u64>,
     knows_password: bool,
@@ -37,14 +37,14 @@ impl Authenticated {
         }
     }
 
-    /// Adds what proves to the client in turn that the server knows the password.
+    /// Adds what proves to the client in turn that the server knows the password, if the method has that.
     #[must_use]
-    pub fn signed(self, signature: Box<[u8]>) -> Self {
-        Self { signature: Some(signature), ..self }
+    pub fn signed(self, signature: Option<Signature>) -> Self {
+        Self { signature, ..self }
     }
 
     /// Takes out what the client is to be sent before it is told that it has logged in.
-    pub fn take_signature(&mut self) -> Option<Box<[u8]>> {
+    pub fn take_signature(&mut self) -> Option<Signature> {
         self.signature.take()
     }
 

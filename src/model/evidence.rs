@@ -2,7 +2,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{ScramProof, Secret};
+use super::{DigestProof, ScramProof, Secret};
 
 /// What a client gave to show that an account is its own. Whether it does is for `auth` to say.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub enum Evidence {
     Password(Secret),
     /// A proof of the password, by SCRAM.
     Scram(Box<ScramProof>),
+    /// A proof of the password, by a digest of it.
+    Digest(Box<DigestProof>),
     /// A certificate that names the account; the handshake has shown that it is the client's.
     Certificate,
     /// A token that names the account.
@@ -23,7 +25,7 @@ impl Evidence {
     pub fn is_hashed(&self) -> bool {
         match self {
             Self::Password(_) => true,
-            Self::Scram(_) | Self::Certificate | Self::Token(_) => false,
+            Self::Scram(_) | Self::Digest(_) | Self::Certificate | Self::Token(_) => false,
         }
     }
 
@@ -33,6 +35,7 @@ impl Evidence {
         match self {
             Self::Password(_) => "PASS",
             Self::Scram(proof) => proof.hash.mechanism(),
+            Self::Digest(proof) => proof.of.method(),
             Self::Certificate => "EXTERNAL",
             Self::Token(_) => "OAUTHBEARER",
         }

@@ -5,26 +5,32 @@
 mod authenticated;
 mod clock;
 mod dialect;
+mod digest;
 mod evidence;
 mod flow;
 pub mod limits;
 mod name;
 mod networks;
+mod nonce;
 mod refusal;
 mod scram;
 mod secret;
+mod signature;
 mod tls_peer;
 
 pub use authenticated::{Authenticated, Fingerprint};
 pub use clock::{Clock, Tick};
 pub use dialect::Dialect;
+pub use digest::{DigestMd5, DigestProof, Digested, Md5Digest};
 pub use evidence::{Evidence, Token};
 pub use flow::Flow;
 pub use name::{AccountName, DomainName, LoginName, NameFault};
 pub use networks::{BadNetwork, IPV6_NETWORK_BITS, NetworkFault, NetworkList, network_of};
+pub use nonce::Nonce;
 pub use refusal::NewPasswordRefusal;
 pub use scram::{ScramHash, ScramOffer, ScramProof};
 pub use secret::Secret;
+pub use signature::Signature;
 pub use tls_peer::TlsPeer;
 
 /// What one Argon2id hash costs (RFC 9106, section 3.1).

@@ -221,7 +221,7 @@ mod tests {
             ("AUTH PLAIN dGlt", "Auth Plain Some(Response(3 bytes))"),
             ("AUTH PLAIN dGlt ", "BadResponse(NotBase64)"),
             ("AUTH  PLAIN", "MechanismMissing"),
-            ("AUTH CRAM-MD5", "MechanismUnknown"),
+            ("AUTH GSSAPI", "MechanismUnknown"),
             ("AUTH", "MechanismMissing"),
             ("newPass x", "NewPass x"),
             ("", "UnknownVerb"),

@@ -18,6 +18,8 @@ pub enum Effect {
     },
     /// Find this out for an exchange; answer with [`super::Event::Told`].
     Ask(Question),
+    /// Draw a nonce; answer with [`super::Event::Drawn`].
+    Draw,
     /// Send this challenge of an exchange.
     Challenge(Cow<'static, [u8]>),
     /// Make `secret` the password of the proven account; answer with [`super::Event::Changed`].

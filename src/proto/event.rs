@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::model::{AccountName, Authenticated, NewPasswordRefusal, ScramOffer, TlsPeer};
+use crate::model::{AccountName, Authenticated, NewPasswordRefusal, Nonce, ScramOffer, TlsPeer};
 
 /// What the world tells a session.
 pub enum Event<'a> {
@@ -20,6 +20,8 @@ pub enum Event<'a> {
     Stray,
     /// The answer to [`super::Effect::Ask`].
     Told(Told),
+    /// The answer to [`super::Effect::Draw`]: one that was never drawn before.
+    Drawn(Nonce),
     /// The answer to [`super::Effect::Verify`].
     Verified(Verdict),
     /// The answer to [`super::Effect::Change`].
@@ -49,6 +51,7 @@ impl fmt::Debug for Event<'_> {
             Self::Quiet => f.write_str("Quiet"),
             Self::Stray => f.write_str("Stray"),
             Self::Told(told) => write!(f, "Told({told:?})"),
+            Self::Drawn(nonce) => write!(f, "Drawn({nonce})"),
             Self::Verified(verdict) => write!(f, "Verified({verdict:?})"),
             Self::Changed(outcome) => write!(f, "Changed({outcome:?})"),
             Self::Executed(outcome) => write!(f, "Executed({outcome:?})"),

@@ -37,13 +37,14 @@
 //! STLS before its reply leads from Upgrading to Closed. Where others may read what is sent
 //! ([`Wire::Exposed`]), USER and PASS are refused until then.
 //!
-//! Time limits and the server's end do not touch a session that is Upgrading, Asking,
+//! Time limits and the server's end do not touch a session that is Upgrading, Asking, Drawing,
 //! Verifying, Denying, Changing or Commanding: what was asked for is answered with its outcome. `failures_max` failed logins lead
 //! from Denying to Closed.
 //!
 //! AUTH leads from ExpectUser or ExpectPass into an exchange ([`sasl`]): Exchanging takes every line
 //! for a response, and leads to Verifying, or back to ExpectUser when the exchange fails. An exchange
-//! that must know something of the account before it can challenge is Asking meanwhile. Where the
+//! that must know something of the account before it can challenge is Asking meanwhile, one that needs
+//! a nonce for that is Drawing. Where the
 //! server has to prove itself, too, Verifying leads to Confirming: the client has been sent the
 //! proof, and takes it with an empty response, or leaves. Where a client is told why its claim is not
 //! taken, Verifying leads to Excusing, and with whatever it says to that to Denying.

@@ -358,7 +358,7 @@ pub(super) mod tests {
         let domain = DomainName::parse("mail.example.com").unwrap();
         let greeting = greeting(dialect, &domain, Some("0.1.0")).into();
         let (mechanisms, shown) = (Mechanisms::ALL, Mechanisms::ALL);
-        Rules { dialect, greeting, has_stls: true, mechanisms, shown, failures_max: 3 }
+        Rules { dialect, domain: domain.into(), greeting, has_stls: true, mechanisms, shown, failures_max: 3 }
     }
 
     fn printed(dialect: Dialect, reply: Reply) -> String {

@@ -1,18 +1,20 @@
 use std::mem;
 use std::sync::Arc;
 
-use super::sasl::{self, Asking, Bearer, Claim, Exchange, Mechanisms, Next, SaslFault};
+use super::sasl::{self, Asking, Bearer, Claim, Drawing, Exchange, Mechanisms, Next, SaslFault};
 use super::{
     ChangeOutcome, Closing, Command, CommandFault, CommandLine, CommandOutcome, Effect, Effects, Event, Reply, Told,
     Verdict,
 };
-use crate::model::{Authenticated, Dialect, Evidence, LoginName, TlsPeer};
+use crate::model::{Authenticated, Dialect, DomainName, Evidence, LoginName, TlsPeer};
 
 /// What a listener lays down for all its sessions.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// Which family of servers to behave like.
     pub dialect: Dialect,
+    /// The domain that bare names belong to, and that challenges are said to come from.
+    pub domain: Arc<DomainName>,
     /// The text of the greeting after its code; see [`super::greeting`].
     pub greeting: Arc<str>,
     /// Whether a session may begin TLS by STLS.
@@ -41,7 +43,7 @@ pub enum Wire {
 pub enum Awaits {
     /// The client's next line.
     Line,
-    /// The answer to [`Effect::Ask`], [`Effect::Verify`], [`Effect::Change`], [`Effect::Command`]
+    /// The answer to [`Effect::Ask`], [`Effect::Draw`], [`Effect::Verify`], [`Effect::Change`], [`Effect::Command`]
     /// or [`Effect::GoOn`].
     Answer,
     /// [`Event::HasRoom`].
@@ -67,6 +69,10 @@ enum State {
     /// An exchange waits for what it must know before its challenge.
     Asking {
         asking: Asking,
+    },
+    /// An exchange waits for the nonce of its challenge.
+    Drawing {
+        drawing: Drawing,
     },
     /// STLS was asked for, and is answered when nothing can have slipped in behind it.
     Upgrading,
@@ -127,7 +133,11 @@ impl Session {
             | State::Excusing
             | State::Confirming { .. }
             | State::ExpectNewPass { .. } => Awaits::Line,
-            State::Asking { .. } | State::Verifying { .. } | State::Changing | State::Commanding => Awaits::Answer,
+            State::Asking { .. }
+            | State::Drawing { .. }
+            | State::Verifying { .. }
+            | State::Changing
+            | State::Commanding => Awaits::Answer,
             State::Showing => Awaits::Room,
             State::Denying { .. } => Awaits::Delay,
             State::Upgrading => Awaits::Quiet,
@@ -223,7 +233,9 @@ impl Session {
                 E::TimedOut(limit) => turn.hang_up(Reply::TimedOut(limit)),
                 E::ShuttingDown => turn.hang_up(Reply::ShuttingDown),
                 E::Line(_) | E::Opened | E::Secured(_) | E::Quiet | E::Stray | E::HasRoom => unasked(),
-                E::Told(_) | E::Verified(_) | E::Changed(_) | E::Executed(_) | E::DelayPassed => unasked(),
+                E::Told(_) | E::Drawn(_) | E::Verified(_) | E::Changed(_) | E::Executed(_) | E::DelayPassed => {
+                    unasked()
+                }
             },
             (state, E::TimedOut(_) | E::ShuttingDown) => state,
 
@@ -239,6 +251,10 @@ impl Session {
                 turn.refuse(Reply::LoginBusy { retry_after_s }, S::ExpectUser)
             }
             (S::Asking { .. }, E::Told(T::Fault)) => turn.refuse(Reply::LoginFault, S::ExpectUser),
+
+            (S::Drawing { drawing }, E::Drawn(nonce)) => {
+                turn.exchange(Ok(drawing.challenge(nonce, &turn.rules.domain)))
+            }
 
             (S::Verifying { bearer }, E::Verified(verdict)) => self.judge(verdict, bearer, turn),
 
@@ -261,6 +277,7 @@ impl Session {
             (
                 S::Upgrading
                 | S::Asking { .. }
+                | S::Drawing { .. }
                 | S::Verifying { .. }
                 | S::Denying { .. }
                 | S::Changing
@@ -444,6 +461,7 @@ impl Turn<'_> {
                 self.ask(Effect::Challenge(challenge), State::Exchanging { exchange })
             }
             Ok(Next::Ask(question, asking)) => self.ask(Effect::Ask(question), State::Asking { asking }),
+            Ok(Next::Draw(drawing)) => self.ask(Effect::Draw, State::Drawing { drawing }),
             Ok(Next::Check(claim)) => self.verify(claim, None),
             Ok(Next::CheckToken(claim, bearer)) => self.verify(claim, Some(bearer)),
             Err(fault) => self.refuse(Reply::BadCommand(CommandFault::BadResponse(fault)), State::ExpectUser),

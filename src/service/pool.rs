@@ -129,7 +129,7 @@ impl Worker {
         let mark = match &evidence {
             Evidence::Password(secret) => Some(self.hasher.mark(secret)),
             // No two proofs of one password are alike, and the others are not guessed.
-            Evidence::Scram(_) | Evidence::Certificate | Evidence::Token(_) => None,
+            Evidence::Scram(_) | Evidence::Digest(_) | Evidence::Certificate | Evidence::Token(_) => None,
         };
         let attempt = match control.begin_login(&found.address, peer, found.flow, mark) {
             Ok(attempt) => attempt,

@@ -72,12 +72,12 @@ impl House {
         control: &Control,
     ) -> Self {
         let version = (!listener.hide_version).then_some(env!("CARGO_PKG_VERSION"));
-        let host = listener.domain.as_ref().unwrap_or(main_domain);
-        let greeting = greeting(listener.dialect, host, version).into();
+        let domain = Arc::new(listener.domain.as_ref().unwrap_or(main_domain).clone());
+        let greeting = greeting(listener.dialect, &domain, version).into();
         let has_stls = endpoint.is_some() && !listener.tls;
         let (mechanisms, shown) = (Mechanisms::NONE, Mechanisms::NONE);
         let (dialect, failures_max) = (listener.dialect, live.failures_max);
-        let rules = Rules { dialect, greeting, has_stls, mechanisms, shown, failures_max };
+        let rules = Rules { dialect, domain, greeting, has_stls, mechanisms, shown, failures_max };
         let mut house = Self {
             rules,
             domain: listener.domain.clone().map(Arc::new),

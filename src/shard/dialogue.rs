@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::{enabled, event};
 
 use super::desk::Desk;
+use crate::auth::nonce;
 use crate::cli;
 use crate::control::Login;
 use crate::model::limits::{COMMAND_LINE_BYTES_MAX, LINE_BYTES_MAX};
@@ -125,15 +126,14 @@ impl Dialogue {
         }
         let mut effects = std::mem::take(&mut desk.effects);
         self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
-        while let Some(answer) = self.carry_out_all(key, &mut effects, desk) {
-            let event = self.receive_answer(key, answer, desk);
+        while let Some(event) = self.carry_out_all(key, &mut effects, desk) {
             self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
         }
         desk.effects = effects;
     }
 
     /// Carries out what one step has asked for, in order. Some work is answered at once.
-    fn carry_out_all(&mut self, key: Key, effects: &mut Effects, desk: &mut Desk) -> Option<Answer> {
+    fn carry_out_all(&mut self, key: Key, effects: &mut Effects, desk: &mut Desk) -> Option<Event<'static>> {
         // Most steps ask for a reply and nothing else. It is read where it lies: to move what was
         // written a moment ago in smaller parts would stall the core.
         if let [Effect::Reply(reply)] = &effects[..] {
@@ -219,7 +219,7 @@ impl Dialogue {
         }
     }
 
-    fn carry_out(&mut self, key: Key, effect: Effect, desk: &mut Desk) -> Option<Answer> {
+    fn carry_out(&mut self, key: Key, effect: Effect, desk: &mut Desk) -> Option<Event<'static>> {
         match effect {
             Effect::Reply(reply) => {
                 self.print(&reply, desk);
@@ -231,6 +231,7 @@ impl Dialogue {
                 let domain = desk.listeners[self.listener].domain.clone();
                 self.ask(key, Request::Ask { question, domain }, desk)
             }
+            Effect::Draw => Some(Event::Drawn(nonce())),
             Effect::Verify { login, evidence } => {
                 self.method = evidence.method();
                 self.subject = Some(login.to_string().into());
@@ -277,14 +278,14 @@ impl Dialogue {
         }
     }
 
-    fn ask(&mut self, key: Key, request: Request, desk: &mut Desk) -> Option<Answer> {
+    fn ask(&mut self, key: Key, request: Request, desk: &mut Desk) -> Option<Event<'static>> {
         let abandoned = Arc::new(AtomicBool::new(false));
         self.owed = Some(Arc::clone(&abandoned));
         let ticket =
             Ticket { session: key.to_bits(), abandoned, mailbox: Arc::clone(&desk.mailbox), peer: self.peer.ip() };
-        let answer = desk.service.submit(request, &ticket);
-        desk.has_refused |= answer.as_ref().is_some_and(Answer::is_busy);
-        answer
+        let answer = desk.service.submit(request, &ticket)?;
+        desk.has_refused |= answer.is_busy();
+        Some(self.receive_answer(key, answer, desk))
     }
 
     fn receive_answer(&mut self, key: Key, answer: Answer, desk: &Desk) -> Event<'static> {

@@ -106,7 +106,10 @@ fn printed(reply: Reply, dialect: Dialect, has_stls: bool) -> String {
     let greeting = greeting(dialect, &domain, Some(env!("CARGO_PKG_VERSION"))).into();
     let mut line = Vec::new();
     let (mechanisms, shown) = (Mechanisms::ALL, Mechanisms::ALL);
-    reply.print(&Rules { dialect, greeting, has_stls, mechanisms, shown, failures_max: 3 }, &mut line);
+    reply.print(
+        &Rules { dialect, domain: domain.into(), greeting, has_stls, mechanisms, shown, failures_max: 3 },
+        &mut line,
+    );
     String::from_utf8(line).unwrap().trim_end().to_owned()
 }
 

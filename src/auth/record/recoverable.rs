@@ -24,6 +24,11 @@ impl Recoverable {
         Self(Arc::new(Secret::new(secret.expose()).expect("it is one already")))
     }
 
+    /// The password.
+    pub(in crate::auth) fn secret(&self) -> &Secret {
+        &self.0
+    }
+
     /// The bytes. Whoever borrows them may hash or compare them, and nothing else.
     #[must_use]
     pub fn expose(&self) -> &[u8] {

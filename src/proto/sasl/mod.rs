@@ -15,6 +15,8 @@
 //! whether an account exists.
 
 mod bearer;
+mod cram_md5;
+mod digest_md5;
 mod external;
 mod login;
 mod plain;
@@ -27,7 +29,7 @@ use zeroize::Zeroizing;
 
 pub use self::bearer::Bearer;
 use self::login::Login;
-use crate::model::{Evidence, LoginName, ScramHash, ScramOffer, Secret, TlsPeer};
+use crate::model::{DomainName, Evidence, LoginName, Nonce, ScramHash, ScramOffer, Secret, Signature, TlsPeer};
 use crate::notation::base64;
 
 /// A way to log in.
@@ -44,6 +46,10 @@ pub enum Mechanism {
         /// Whether it is bound to the TLS connection: its name ends in -PLUS.
         is_plus: bool,
     },
+    /// RFC 2831.
+    DigestMd5,
+    /// RFC 2195.
+    CramMd5,
     /// RFC 4422, appendix A.
     External,
     /// RFC 7628, and what was before it.
@@ -51,7 +57,7 @@ pub enum Mechanism {
 }
 
 /// The one that a client should take first comes first.
-const MECHANISMS: [(Mechanism, &str); 9] = [
+const MECHANISMS: [(Mechanism, &str); 11] = [
     (Mechanism::External, "EXTERNAL"),
     (Mechanism::Scram { hash: ScramHash::Sha256, is_plus: true }, "SCRAM-SHA-256-PLUS"),
     (Mechanism::Scram { hash: ScramHash::Sha1, is_plus: true }, "SCRAM-SHA-1-PLUS"),
@@ -59,6 +65,8 @@ const MECHANISMS: [(Mechanism, &str); 9] = [
     (Mechanism::Scram { hash: ScramHash::Sha1, is_plus: false }, "SCRAM-SHA-1"),
     (Mechanism::Bearer(Bearer::OauthBearer), "OAUTHBEARER"),
     (Mechanism::Bearer(Bearer::Xoauth2), "XOAUTH2"),
+    (Mechanism::DigestMd5, "DIGEST-MD5"),
+    (Mechanism::CramMd5, "CRAM-MD5"),
     (Mechanism::Plain, "PLAIN"),
     (Mechanism::Login, "LOGIN"),
 ];
@@ -76,6 +84,7 @@ impl Mechanism {
     fn is_possible(self, is_exposed: bool, peer: Option<&TlsPeer>) -> bool {
         match self {
             Self::Plain | Self::Login | Self::Bearer(_) => !is_exposed,
+            Self::DigestMd5 | Self::CramMd5 => true,
             Self::Scram { is_plus, .. } => !is_plus || peer.is_some_and(|peer| peer.binding.is_some()),
             Self::External => peer.is_some_and(|peer| !peer.certified.is_empty()),
         }
@@ -86,7 +95,7 @@ impl Mechanism {
     pub fn tells_secret(self) -> bool {
         match self {
             Self::Plain | Self::Login | Self::Bearer(_) => true,
-            Self::Scram { .. } | Self::External => false,
+            Self::Scram { .. } | Self::DigestMd5 | Self::CramMd5 | Self::External => false,
         }
     }
 }
@@ -205,6 +214,8 @@ pub enum Next {
     Challenge(Cow<'static, [u8]>, Exchange),
     /// Find this out, and go on with what came of it.
     Ask(Question, Asking),
+    /// Draw a nonce, and go on with it.
+    Draw(Drawing),
     /// Check this. The exchange is over.
     Check(Claim),
     /// Check this. The exchange is over, unless the claim is wrong: then the client gets
@@ -238,6 +249,34 @@ impl Asking {
     }
 }
 
+/// An exchange that waits for the nonce of its challenge.
+#[derive(Debug)]
+pub struct Drawing(Drawn);
+
+#[derive(Debug)]
+enum Drawn {
+    CramMd5,
+    DigestMd5,
+}
+
+impl Drawing {
+    /// Goes on with a fresh nonce, as a server of `domain`.
+    #[must_use]
+    pub fn challenge(self, nonce: Nonce, domain: &DomainName) -> Next {
+        let (challenge, state) = match self.0 {
+            Drawn::CramMd5 => {
+                let (challenge, challenged) = cram_md5::challenge(nonce, domain);
+                (challenge, State::CramMd5(challenged))
+            }
+            Drawn::DigestMd5 => {
+                let (challenge, challenged) = digest_md5::challenge(nonce, domain);
+                (challenge, State::DigestMd5(Box::new(challenged)))
+            }
+        };
+        Next::Challenge(challenge.into(), Exchange(state))
+    }
+}
+
 /// An exchange that waits for a response.
 #[derive(Debug)]
 pub struct Exchange(State);
@@ -248,6 +287,8 @@ enum State {
     Login(Login),
     External(Vec<LoginName>),
     Bearer(Bearer),
+    CramMd5(cram_md5::Challenged),
+    DigestMd5(Box<digest_md5::Challenged>),
     ScramFirst(Box<scram::Opening>),
     ScramLast(Box<scram::Challenged>),
 }
@@ -263,6 +304,10 @@ impl Exchange {
             Mechanism::Plain => (b"", State::Plain),
             Mechanism::Login => (login::NAME_PROMPT, State::Login(Login::Name)),
             Mechanism::Bearer(bearer) => (b"", State::Bearer(bearer)),
+            // Here the server speaks first.
+            Mechanism::CramMd5 | Mechanism::DigestMd5 if initial.is_some() => return Err(SaslFault::Malformed),
+            Mechanism::CramMd5 => return Ok(Next::Draw(Drawing(Drawn::CramMd5))),
+            Mechanism::DigestMd5 => return Ok(Next::Draw(Drawing(Drawn::DigestMd5))),
             Mechanism::External => {
                 let certified = peer.map(|peer| peer.certified.clone()).unwrap_or_default();
                 if certified.is_empty() {
@@ -301,6 +346,8 @@ impl Exchange {
                 let claim = bearer.parse(&bytes)?;
                 Ok(Next::CheckToken(claim, bearer))
             }
+            State::CramMd5(challenged) => challenged.respond(&bytes).map(Next::Check),
+            State::DigestMd5(challenged) => challenged.respond(&bytes).map(Next::Check),
             State::ScramFirst(opening) => {
                 let first = opening.parse(&bytes)?;
                 let question = Question::Scram { login: first.login.clone(), hash: first.hash };
@@ -311,11 +358,13 @@ impl Exchange {
     }
 }
 
-/// What SCRAM has the server say when the client's proof was right.
+/// What the mechanism has the server say when the client's proof was right.
 #[must_use]
-pub fn server_final(signature: &[u8]) -> Vec<u8> {
-    let mut text = String::from("v=");
-    base64::encode(signature, &mut text);
+pub fn server_final(signature: &Signature) -> Vec<u8> {
+    let text = match signature {
+        Signature::Scram(signature) => scram::print_signature(signature),
+        Signature::DigestMd5(signature) => digest_md5::print_signature(*signature),
+    };
     text.into_bytes()
 }
 
@@ -375,6 +424,7 @@ mod tests {
                 format!("{login} {evidence:?}")
             }
             Ok(Next::Ask(question, _)) => format!("{question:?}"),
+            Ok(Next::Draw(_)) => "Draw".to_owned(),
             Err(fault) => format!("{fault:?}"),
         }
     }
@@ -414,6 +464,12 @@ mod tests {
         assert_eq!(begin(Mechanism::Plain, b"\0tim\0secret"), "tim secret");
         assert_eq!(begin(Mechanism::Login, b"tim"), "? Password:");
         assert_eq!(begin(Mechanism::Plain, b""), "Malformed");
+        for server_first in [Mechanism::CramMd5, Mechanism::DigestMd5] {
+            assert_eq!(play(server_first, &[]), "Draw");
+            for bytes in [&b""[..], b"tim"] {
+                assert_eq!(begin(server_first, bytes), "Malformed");
+            }
+        }
     }
 
     #[test]

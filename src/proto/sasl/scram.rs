@@ -131,6 +131,13 @@ impl Challenged {
     }
 }
 
+/// What the server says when the client's proof was right.
+pub(super) fn print_signature(signature: &[u8]) -> String {
+    let mut text = String::from("v=");
+    base64::encode(signature, &mut text);
+    text
+}
+
 /// Takes what stands before the first comma, and the comma.
 pub(super) fn take_field<'a>(message: &mut &'a [u8]) -> Result<&'a [u8], SaslFault> {
     let at = memchr::memchr(b',', message).ok_or(SaslFault::Malformed)?;

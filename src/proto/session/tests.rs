@@ -2,7 +2,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{AccountName, NewPasswordRefusal, ScramOffer};
+use crate::model::{AccountName, NewPasswordRefusal, Nonce, ScramOffer, Signature};
 use crate::proto::reply::tests::rules;
 use crate::proto::{Denial, FailuresOf, Timeout};
 
@@ -12,7 +12,7 @@ fn proof() -> Box<Authenticated> {
 
 /// A proof that the server must show to be its own, too.
 fn signed() -> Box<Authenticated> {
-    Box::new(proof().signed(b"signature".to_vec().into()))
+    Box::new(proof().signed(Some(Signature::Scram(b"signature".to_vec().into()))))
 }
 
 fn accepted() -> Event<'static> {
@@ -32,6 +32,7 @@ fn show(effect: &Effect) -> String {
         }
         Effect::Verify { login, evidence } => format!("Verify {login} {evidence:?}"),
         Effect::Ask(question) => format!("{question:?}"),
+        Effect::Draw => "Draw".to_owned(),
         Effect::Change { proof, secret } => {
             format!("Change {} {}", proof.account(), secret.expose().escape_ascii())
         }
@@ -184,6 +185,55 @@ fn the_server_proves_itself_before_it_says_that_the_client_has_logged_in() {
             play.tell(Event::Verified(Verdict::Accepted(signed())));
             assert_eq!(play.line(line), format!("BadCommand(BadResponse({fault})); Close Lingering"), "{line}");
         }
+    }
+}
+
+/// What a session is given that draws a nonce.
+fn drawn() -> Event<'static> {
+    Event::Drawn(Nonce([12, 34]))
+}
+
+#[test]
+fn a_password_is_proven_by_a_digest_of_a_challenge() {
+    let asked = "realm=\\\"mail.example.com\\\",nonce=\\\"12.34\\\",qop=\\\"auth\\\",charset=utf-8,algorithm=md5-sess";
+    // username="tim",realm="mail.example.com",nonce="12.34",nc=00000001,cnonce="x",digest-uri="pwd/h",response=
+    // and 32 times 0
+    let long = "dXNlcm5hbWU9InRpbSIscmVhbG09Im1haWwuZXhhbXBsZS5jb20iLG5vbmNlPSIxMi4zNCIsbmM9MDAwMDAwMDEsY25vbmNlPSJ4IixkaWdlc3QtdXJpPSJwd2QvaCIscmVzcG9uc2U9MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=";
+    // tim and 32 times 0
+    let short = "dGltIDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw";
+    let signed = || Box::new(proof().signed(Some(Signature::DigestMd5([7; 16]))));
+    for (dialect, then) in DIALECTS {
+        for (line, challenge, response, method, accepted) in [
+            ("AUTH CRAM-MD5", "<12.34@mail.example.com>", short, "CRAM-MD5", "LoggedIn".to_owned()),
+            ("AUTH digest-md5", asked, long, "DIGEST-MD5", format!("Challenge 'rspauth={}'", "07".repeat(16))),
+        ] {
+            let challenged = || {
+                let mut play = Play::new(dialect);
+                assert_eq!(play.line(line), "Draw");
+                assert_eq!((play.session.awaits(), play.tell(Event::ShuttingDown)), (Awaits::Answer, String::new()));
+                assert_eq!(play.tell(drawn()), format!("Challenge '{challenge}'"));
+                assert!(play.session.awaits_response());
+                play
+            };
+            let mut play = challenged();
+            let proven = format!("Verify tim Digest(DigestProof {{ of: {method}, digest: Md5Digest(***) }})");
+            assert_eq!(play.line(response), proven);
+            let signed = if method == "CRAM-MD5" { proof() } else { signed() };
+            assert_eq!(play.tell(Event::Verified(Verdict::Accepted(signed))), accepted);
+            if method == "DIGEST-MD5" {
+                assert_eq!(play.line(""), "LoggedIn");
+            }
+            assert_eq!(play.line("NEWPASS new"), "Change alice@example.com new");
+            let mut play = challenged();
+            play.line(response);
+            assert_eq!(play.tell(denied()), "Delay");
+            assert_eq!(play.tell(Event::DelayPassed), format!("Denied{then}"));
+            for (response, fault) in [("*", "Cancelled"), ("dGlt", "Malformed"), ("NOOP!", "NotBase64")] {
+                let refused = format!("BadCommand(BadResponse({fault})){then}");
+                assert_eq!(challenged().line(response), refused, "{method} {response}");
+            }
+        }
+        assert_eq!(Play::new(dialect).line("AUTH CRAM-MD5 dGlt"), format!("BadCommand(BadResponse(Malformed)){then}"));
     }
 }
 
@@ -617,7 +667,7 @@ fn debug_output_has_no_secret() {
 
 /// A line: now and then a sensible one.
 fn line() -> impl Strategy<Value = Vec<u8>> {
-    let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|STLS|INLINE|ECHO x|APOP a b|AUTH LOGIN|AUTH PLAIN AHRpbQBzZWNyZXQ=|dGlt|AUTH EXTERNAL =|AUTH OAUTHBEARER|bixhPXRpbSwBYXV0aD1CZWFyZXIgYS5iLmMBAQ==|AUTH XOAUTH2 dXNlcj10aW0BYXV0aD1CZWFyZXIgYS5iLmMBAQ==|AUTH SCRAM-SHA-1|AUTH SCRAM-SHA-256 biwsbj10aW0scj1u|biwsbj10aW0scj1u|Yz1iaXdzLHI9bkFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSxwPUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQT0=|=|\\*|USER|PASS|NEWPASS|newpass \r|WHAT)";
+    let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|STLS|INLINE|ECHO x|APOP a b|AUTH LOGIN|AUTH PLAIN AHRpbQBzZWNyZXQ=|dGlt|AUTH EXTERNAL =|AUTH OAUTHBEARER|bixhPXRpbSwBYXV0aD1CZWFyZXIgYS5iLmMBAQ==|AUTH XOAUTH2 dXNlcj10aW0BYXV0aD1CZWFyZXIgYS5iLmMBAQ==|AUTH CRAM-MD5|AUTH CRAM-MD5|dGltIDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw|AUTH DIGEST-MD5|AUTH DIGEST-MD5|dXNlcm5hbWU9InRpbSIscmVhbG09Im1haWwuZXhhbXBsZS5jb20iLG5vbmNlPSIxMi4zNCIsbmM9MDAwMDAwMDEsY25vbmNlPSJ4IixkaWdlc3QtdXJpPSJwd2QvaCIscmVzcG9uc2U9MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=|AUTH SCRAM-SHA-1|AUTH SCRAM-SHA-256 biwsbj10aW0scj1u|biwsbj10aW0scj1u|Yz1iaXdzLHI9bkFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSxwPUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQT0=|=|\\*|USER|PASS|NEWPASS|newpass \r|WHAT)";
     prop_oneof![12 => sensible.prop_map(String::into_bytes), 1 => Just(b"QUIT".to_vec()), 3 => any::<Vec<u8>>()]
 }
 
@@ -668,6 +718,7 @@ fn choose<'a>(session: &Session, pick: u8, line: &'a [u8]) -> Event<'a> {
         (Awaits::Line, 252) => Event::LineTooLong,
         (Awaits::Line, _) => Event::Line(line),
         (Awaits::Answer, _) if matches!(session.state, State::Asking { .. }) => Event::Told(told(pick)),
+        (Awaits::Answer, _) if matches!(session.state, State::Drawing { .. }) => drawn(),
         (Awaits::Answer, _) if matches!(session.state, State::Commanding) => Event::Executed(executed(pick)),
         (Awaits::Answer, _) if session.is_authenticated() => Event::Changed(outcome(pick)),
         (Awaits::Answer | Awaits::Nothing, _) => Event::Verified(verdict(pick)),
@@ -717,7 +768,11 @@ proptest! {
                     Effect::Reply(reply) => {
                         prop_assert_eq!(*reply == Reply::PasswordChanged, is_change_confirmed);
                     }
-                    Effect::Ask(_) | Effect::Verify { .. } | Effect::Challenge(_) | Effect::Delay => {
+                    Effect::Ask(_)
+                    | Effect::Draw
+                    | Effect::Verify { .. }
+                    | Effect::Challenge(_)
+                    | Effect::Delay => {
                         prop_assert_eq!(effects.len(), 1);
                     }
                     Effect::StartTls => {

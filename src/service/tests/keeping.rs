@@ -1,7 +1,7 @@
 //! What is kept of a password, as settings say.
 
 use super::*;
-use crate::auth::MasterKey;
+use crate::auth::{MasterKey, prove_by_digest};
 use crate::directory::Scope;
 use crate::store::ReadFault;
 
@@ -40,6 +40,36 @@ fn is_let_in(world: &World, service: &Service, verifiers: &[ScramVerifier], pass
         matches!(answer, Answer::Verified(Verdict::Accepted(_)))
     };
     verifiers.iter().map(log_in).collect()
+}
+
+/// Whether a client is let in that has this password and proves it by a digest.
+fn is_let_in_by_digest(world: &World, service: &Service, login: &str, password: &str) -> bool {
+    let evidence = Evidence::Digest(Box::new(prove_by_digest(password, "<1.2@example.com>")));
+    let login = LoginName::new(login.as_bytes()).unwrap();
+    let answer = world.ask(service, Request::Verify { login, domain: None, evidence });
+    matches!(answer, Answer::Verified(Verdict::Accepted(_)))
+}
+
+#[test]
+fn a_digest_opens_a_login_where_the_password_is_kept_and_failed_ones_count() {
+    let world = furnished();
+    let service = world.start(SETTINGS);
+    let is_let_in = |login: &str, password: &str| is_let_in_by_digest(&world, &service, login, password);
+    assert!(!is_let_in("postmaster", "old secret"), "it is not kept yet");
+    let ChangeOutcome::Changed(proof) = changed(&world, &service, world.proof(), "first secret") else { panic!() };
+    assert!(is_let_in("postmaster", "first secret") && !is_let_in("postmaster", "old secret"));
+    assert!(!is_let_in("nobody", "first secret"));
+    let ChangeOutcome::Changed(_) = changed(&world, &service, proof, "second secret") else { panic!() };
+    assert!(is_let_in("postmaster", "second secret") && !is_let_in("postmaster", "first secret"));
+    world.set("UseAppPassword", "NO");
+    assert!(!is_let_in("postmaster", "second secret"));
+    world.set("UseAppPassword", "YES");
+    world.set("FailedLoginFlow", "none of its kind");
+    for _ in 0..10 {
+        is_let_in("postmaster", "wrong secret");
+    }
+    assert!(!is_let_in("postmaster", "second secret"), "too many have failed");
+    service.stop();
 }
 
 #[test]

@@ -1,10 +1,10 @@
 use keyturn::model::limits::REPLY_BYTES_MAX;
-use keyturn::model::{Evidence, LoginName, ScramOffer, TlsPeer};
+use keyturn::model::{Digested, DomainName, Evidence, LoginName, Nonce, ScramOffer, Signature, TlsPeer};
 use keyturn::notation::base64;
-use keyturn::proto::sasl::{Claim, Exchange, Mechanism, Next, Question, Response, print_challenge};
+use keyturn::proto::sasl::{Claim, Exchange, Mechanism, Next, Question, Response, print_challenge, server_final};
 
 /// In the order of the first byte of an input.
-const MECHANISMS: [&str; 9] = [
+const MECHANISMS: [&str; 11] = [
     "PLAIN",
     "LOGIN",
     "SCRAM-SHA-1",
@@ -14,7 +14,12 @@ const MECHANISMS: [&str; 9] = [
     "EXTERNAL",
     "OAUTHBEARER",
     "XOAUTH2",
+    "CRAM-MD5",
+    "DIGEST-MD5",
 ];
+
+/// What is drawn for a challenge.
+const NONCE: Nonce = Nonce([u64::MAX, 34]);
 
 /// Whatever a client says in an exchange, it is refused, or claims what it has said and nothing
 /// else; and what it is challenged with is one reply.
@@ -29,7 +34,8 @@ pub fn sasl(input: &[u8]) {
     let certified = if second & 1 == 0 { Vec::new() } else { vec![LoginName::new(b"alice@example.com").expect("a name")] };
     let peer = TlsPeer { binding: (second & 2 != 0).then_some([7; 32]), certified };
     let mut responses = stream.split(|&byte| byte == 0xff);
-    let initial = (second & 4 != 0).then(|| responses.next().unwrap_or_default());
+    let has_initial = second & 4 != 0;
+    let initial = has_initial.then(|| responses.next().unwrap_or_default());
     let initial = initial.map(|bytes| Response::parse(&encoded(bytes)).expect("it is base64"));
     let mut next = Exchange::begin(mechanism, initial, (second & 8 != 0).then_some(&peer));
     let (mut said, mut nonce) = (Vec::new(), Vec::new());
@@ -44,6 +50,11 @@ pub fn sasl(input: &[u8]) {
             Ok(Next::Ask(Question::Scram { login, .. }, asking)) => {
                 assert!(!login.as_bytes().is_empty());
                 Ok(asking.learn(&ScramOffer { nonce: [0; 18], salt: [1; 16], iterations: 4096 }))
+            }
+            Ok(Next::Draw(drawing)) => {
+                assert!(!has_initial, "the server speaks first");
+                nonce = NONCE.to_string().into_bytes();
+                Ok(drawing.challenge(NONCE, &DomainName::parse("mail.example.com").expect("a name")))
             }
             Ok(Next::Challenge(challenge, exchange)) => {
                 print(&challenge);
@@ -67,6 +78,18 @@ fn check(name: &str, said: &[u8], Claim { login, evidence }: &Claim) {
         Evidence::Password(secret) => assert!(!secret.expose().is_empty() && ["PLAIN", "LOGIN"].contains(&name)),
         Evidence::Certificate => assert_eq!((name, login.as_bytes()), ("EXTERNAL", &b"alice@example.com"[..])),
         Evidence::Token(token) => assert!(!token.expose().is_empty() && name.contains("OAUTH")),
+        Evidence::Digest(proof) => {
+            assert_eq!(proof.of.method(), name);
+            match &proof.of {
+                Digested::CramMd5 { challenge } => assert_eq!(&challenge[..], said),
+                Digested::DigestMd5(parts) => {
+                    assert_eq!(&parts.username[..], login.as_bytes());
+                    assert_eq!(parts.nonce[..], *NONCE.to_string().as_bytes());
+                    assert!(parts.realm.is_empty() || parts.realm.eq_ignore_ascii_case(b"mail.example.com"));
+                    print(&server_final(&Signature::DigestMd5(*proof.digest.expose())));
+                }
+            }
+        }
         Evidence::Scram(proof) => {
             assert!(name.starts_with(proof.hash.mechanism()));
             assert!(proof.message.starts_with(b"n=") && proof.proof[proof.hash.bytes()..].iter().all(|&byte| byte == 0));

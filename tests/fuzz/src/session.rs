@@ -1,5 +1,5 @@
 use keyturn::model::limits::REPLY_BYTES_MAX;
-use keyturn::model::{AccountName, Authenticated, Dialect, DomainName, NewPasswordRefusal, ScramOffer};
+use keyturn::model::{AccountName, Authenticated, Dialect, DomainName, NewPasswordRefusal, Nonce, ScramOffer, Signature};
 use keyturn::proto::sasl::Mechanisms;
 use keyturn::proto::{
     Awaits, ChangeOutcome, CommandOutcome, Denial, Effect, Effects, Event, FailuresOf, Framed, Inbox, Reply, Rules, Session,
@@ -66,6 +66,8 @@ struct Play<'a> {
     is_commanding: bool,
     /// Whether the answer that is awaited is that to a question.
     is_asking: bool,
+    /// Whether a nonce is awaited.
+    is_drawing: bool,
     /// Whether TLS has begun.
     is_under_tls: bool,
 }
@@ -75,7 +77,7 @@ impl<'a> Play<'a> {
         let domain = DomainName::parse("mail.example.com").expect("a name");
         let greeting = greeting(dialect, &domain, None).into();
         let (mechanisms, shown) = (Mechanisms::ALL, Mechanisms::ALL);
-        let rules = Rules { dialect, greeting, has_stls: true, mechanisms, shown, failures_max: 3 };
+        let rules = Rules { dialect, domain: domain.into(), greeting, has_stls: true, mechanisms, shown, failures_max: 3 };
         let (session, effects, sent) = (Session::new(wire), Effects::new(), Vec::new());
         Self {
             session,
@@ -86,6 +88,7 @@ impl<'a> Play<'a> {
             is_proven: false,
             is_commanding: false,
             is_asking: false,
+            is_drawing: false,
             is_under_tls: false,
         }
     }
@@ -142,8 +145,10 @@ impl<'a> Play<'a> {
             let account = AccountName::parse("alice@example.com").expect("a name");
             Box::new(Authenticated::attest(account, 1, None))
         };
+        let accepted = |signature| Event::Verified(Verdict::Accepted(Box::new(proof().signed(Some(signature)))));
         let event = match (self.session.awaits(), choice) {
             (Awaits::Delay, _) => Event::DelayPassed,
+            _ if self.is_drawing => Event::Drawn(Nonce([12, 34])),
             (_, b'b') if self.is_asking => Event::Told(Told::Busy { retry_after_s: 1 }),
             (_, b'f') if self.is_asking => Event::Told(Told::Fault),
             _ if self.is_asking => {
@@ -169,7 +174,8 @@ impl<'a> Play<'a> {
             (_, b't') => Event::Verified(Verdict::TooManyFailures { of: FailuresOf::Account, retry_after_s: 1 }),
             (_, b'f') => Event::Verified(Verdict::Fault),
             (_, b'n') => Event::Verified(Verdict::Denied(Denial::UnknownAccount)),
-            (_, b's') => Event::Verified(Verdict::Accepted(Box::new(proof().signed(b"signature".to_vec().into())))),
+            (_, b's') => accepted(Signature::Scram(b"signature".to_vec().into())),
+            (_, b'd') => accepted(Signature::DigestMd5([7; 16])),
             _ => Event::Verified(Verdict::Accepted(proof())),
         };
         self.step(event);
@@ -185,6 +191,7 @@ impl<'a> Play<'a> {
         if !is_interruption {
             self.is_commanding = false;
             self.is_asking = false;
+            self.is_drawing = false;
         }
         let effects_before = self.effects.len();
         self.session.step(event, &self.rules, &mut self.effects);
@@ -209,6 +216,10 @@ impl<'a> Play<'a> {
                 Effect::Ask(_) => {
                     assert!(!self.session.is_authenticated());
                     self.is_asking = true;
+                }
+                Effect::Draw => {
+                    assert!(!self.session.is_authenticated());
+                    self.is_drawing = true;
                 }
                 Effect::Change { .. } => assert!(self.is_proven),
                 Effect::Command { .. } | Effect::GoOn => {
