@@ -2,7 +2,7 @@
 
 pub(crate) mod debian;
 mod haproxy;
-mod sasl;
+pub(crate) mod sasl;
 mod secure;
 
 use std::io::{Read, Write};

@@ -23,8 +23,8 @@ use crate::world::issuer::TOKEN;
 
 /// What rsasl is told when it asks.
 struct Answers {
-    name: &'static str,
-    secret: &'static str,
+    name: String,
+    secret: String,
     can_bind: bool,
 }
 
@@ -34,8 +34,8 @@ impl SessionCallback for Answers {
     }
 
     fn callback(&self, _: &SessionData, _: &Context<'_>, request: &mut Request<'_>) -> Result<(), SessionError> {
-        request.satisfy::<AuthId>(self.name)?.satisfy::<AuthzId>(self.name)?;
-        request.satisfy::<Password>(self.secret.as_bytes())?.satisfy::<OAuthBearerToken>(self.secret)?;
+        request.satisfy::<AuthId>(&self.name)?.satisfy::<AuthzId>(&self.name)?;
+        request.satisfy::<Password>(self.secret.as_bytes())?.satisfy::<OAuthBearerToken>(&self.secret)?;
         Ok(())
     }
 }
@@ -50,7 +50,7 @@ impl ChannelBindingCallback for Exporter {
 }
 
 /// Lets rsasl log in by `mechanism`; the last reply. It has checked the server's own proof by then.
-fn log_in(client: &mut Client, mechanism: &str, name: &'static str, secret: &'static str) -> String {
+pub(crate) fn log_in(client: &mut Client, mechanism: &str, name: &str, secret: &str) -> String {
     let export = || client.tls().export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).unwrap();
     let exported = mechanism.ends_with("-PLUS").then(export);
     // Where it may choose, it prefers the form that is not bound.
@@ -59,7 +59,7 @@ fn log_in(client: &mut Client, mechanism: &str, name: &'static str, secret: &'st
         "SCRAM-SHA-256-PLUS" => Registry::with_mechanisms(std::slice::from_ref(&SCRAM_SHA256_PLUS)),
         _ => Registry::default(),
     };
-    let answers = Answers { name, secret, can_bind: exported.is_some() };
+    let answers = Answers { name: name.to_owned(), secret: secret.to_owned(), can_bind: exported.is_some() };
     let config = SASLConfig::builder().with_registry(registry).with_callback(answers).unwrap();
     let offered = Mechname::parse(mechanism.as_bytes()).unwrap();
     let mut session = SASLClient::with_cb(config, Exporter(exported)).start_suggested(&[offered]).unwrap();
@@ -82,7 +82,8 @@ fn log_in(client: &mut Client, mechanism: &str, name: &'static str, secret: &'st
 
 /// A world with an account of Alice's that takes all mechanisms, in clear and by STLS.
 fn world() -> World {
-    let world = World::new(Vec::new());
+    let mut world = World::new(Vec::new());
+    world.seal();
     furnish(&world);
     world
 }
@@ -203,16 +204,31 @@ fn python_proves_a_password_by_scram_and_sees_that_the_server_knows_it() {
     }
 }
 
+#[test]
+fn python_proves_a_password_by_a_digest_and_sees_that_the_server_knows_it() {
+    for method in ["CRAM-MD5", "DIGEST-MD5"] {
+        let mut world = world();
+        world.listen_as("communigate", &[]);
+        let port = world.address().port().to_string();
+        let change = |old: &str| plain_python("digest.py", &["127.0.0.1", &port, method, "alice", old, NEW]);
+        assert_eq!(change("wrong password"), "515 incorrect password or account name\n");
+        assert_eq!(change(OLD), "200 Password updated\n");
+        check_changed(world.address());
+    }
+}
+
 /// Carries base64 between `gsasl` and a server; the last reply, and what the program says in the
 /// end.
 fn gsasl(client: &mut Client, mechanism: &str, password: &str) -> (String, String) {
     let mut command = tool("gsasl");
     command.args(["--client", "--no-cb", "-m", mechanism, "-a", "alice", "-z", "", "-p", password]);
+    command.args(["--service", "pwd", "--hostname", "localhost", "--realm", "", "--quality-of-protection", "qop-auth"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert_eq!(output.next().as_deref(), Some(mechanism));
-    let mut reply = client.ask(&format!("AUTH {mechanism} {}", output.next().unwrap()));
+    // It has nothing to say at first where the server speaks first.
+    let mut reply = client.ask(format!("AUTH {mechanism} {}", output.next().unwrap()).trim_end());
     while let Some(challenge) = reply.strip_prefix("300 ") {
         writeln!(input, "{challenge}").unwrap();
         let response = output.next().unwrap();
@@ -230,9 +246,9 @@ fn gsasl(client: &mut Client, mechanism: &str, password: &str) -> (String, Strin
 #[test]
 fn gsasl_logs_in_and_sees_that_the_server_knows_the_password() {
     let mut world = world();
-    // PLAIN comes last: the domain does not ask for verifiers of SCRAM, so a login with the password takes
-    // them away.
-    for mechanism in ["SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"] {
+    // PLAIN comes last: neither the domain nor the account asks for what proofs are checked with, so a login
+    // with the password takes that away.
+    for mechanism in ["SCRAM-SHA-1", "SCRAM-SHA-256", "CRAM-MD5", "DIGEST-MD5", "PLAIN"] {
         let mut client = greeted(&mut world);
         let (refused, _) = gsasl(&mut client, mechanism, "wrong password");
         assert_eq!(refused, "515 incorrect password or account name", "{mechanism}");

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::script::{Directive, Step, fits};
+use crate::clients::sasl;
 use crate::world::client::{Client, Heard, PATIENCE};
 use crate::world::identity::Identity;
+use crate::world::prover;
 use crate::world::seed::Chance;
 use crate::world::{Kind, World, log};
 
@@ -48,6 +50,9 @@ pub(crate) fn play(steps: &[(usize, Step)], way: Way, lenient: bool) -> Played {
     let seed = if let Way::RandomSplits(seed) = way { seed } else { 0 };
     let (chance, from) = (Chance::new(seed), log::position());
     let mut world = World::new(listeners(steps));
+    if steps.iter().any(|(_, step)| *step == Step::Do(Directive::MasterKey)) {
+        world.seal();
+    }
     if steps.iter().any(|(_, step)| *step == Step::Do(Directive::Certificate)) {
         world.offer_tls(Identity::shared());
     }
@@ -161,7 +166,8 @@ impl Stage {
             Directive::DomainAlias { alias, domain } => self.world.domain_alias(alias, domain),
             Directive::Set { key, value } => self.world.set(key, value),
             Directive::Listener { dialect, keys } => self.world.listen_as(dialect, keys),
-            Directive::Public(_) | Directive::Certificate => {}
+            Directive::Public(_) | Directive::Certificate | Directive::MasterKey => {}
+            Directive::LogIn { client, method, name, password } => self.log_in(*client, method, name, password),
             Directive::BeginTls(number) => self.begin_tls(*number),
             Directive::FaultSync => self.world.medium.fail_next_sync(),
             Directive::FaultRead => self.world.gate.fail_next_read(),
@@ -206,6 +212,22 @@ impl Stage {
                 self.world.restart();
             }
         }
+    }
+
+    /// A client that is not there yet connects.
+    fn log_in(&mut self, number: u8, method: &str, name: &str, password: &str) {
+        let mut client = self.clients.remove(&number).unwrap_or_else(|| {
+            let mut client = Client::connect(self.world.address());
+            client.line();
+            client
+        });
+        let reply = if method.starts_with("SCRAM-") {
+            sasl::log_in(&mut client, method, name, password)
+        } else {
+            prover::log_in(&mut client, method, name, password)
+        };
+        client.unread(&reply);
+        self.clients.insert(number, client);
     }
 
     /// A client that is not there yet connects.

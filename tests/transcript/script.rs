@@ -69,6 +69,16 @@ pub(crate) enum Directive {
         dialect: String,
         keys: Vec<String>,
     },
+    /// `master-key`: the server has one, from its start.
+    MasterKey,
+    /// `log-in METHOD NAME "PASSWORD"`, behind it the number of a client: what a client does that proves a
+    /// password. What it hears in the end is the next reply.
+    LogIn {
+        client: u8,
+        method: String,
+        name: String,
+        password: String,
+    },
     /// `certificate`: the server has one, from its start.
     Certificate,
     /// `begin-tls`: the client's part of a handshake, and all that follows is under TLS.
@@ -191,6 +201,12 @@ fn directive(line: &str, limits: &BTreeMap<String, usize>) -> Result<Directive, 
                 _ => Err("a key without a value".to_owned()),
             };
             Directive::Listener { dialect: text(dialect), keys: keys.chunks(2).map(key).collect::<Result<_, _>>()? }
+        }
+        ["master-key"] => Directive::MasterKey,
+        ["log-in", method, name, ..] => {
+            let (password, after) = quoted(line).ok_or("the password is not in quotation marks")?;
+            let client = if after.is_empty() { 1 } else { client(after.trim())? };
+            Directive::LogIn { client, method: text(method), name: text(name), password: text(password) }
         }
         ["certificate"] => Directive::Certificate,
         ["begin-tls"] => Directive::BeginTls(1),

@@ -156,6 +156,12 @@ impl Client {
         }
     }
 
+    /// Takes a reply back: it is the next one that comes.
+    pub(crate) fn unread(&mut self, reply: &str) {
+        self.received.splice(0..0, format!("{reply}\r\n").into_bytes());
+        self.searched = 0;
+    }
+
     /// The next thing that comes, waiting at most for `patience`.
     pub(crate) fn hear(&mut self, patience: Duration) -> Heard {
         self.stream.set_read_timeout(Some(patience)).unwrap();

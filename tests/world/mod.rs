@@ -10,6 +10,7 @@ pub(crate) mod log;
 pub(crate) mod medium;
 mod people;
 pub(crate) mod program;
+pub(crate) mod prover;
 pub(crate) mod seed;
 
 use std::collections::BTreeMap;
@@ -23,7 +24,6 @@ use keyturn::auth::Recognizer;
 use keyturn::auth::argon2id::Kernel;
 use keyturn::config::Config;
 use keyturn::control::{Control, News};
-use keyturn::directory::Directory;
 use keyturn::model::{Clock, DomainName};
 use keyturn::service::{Count, Service, ServiceSettings};
 use keyturn::shard::Server;
@@ -45,6 +45,8 @@ pub(crate) struct World {
     listeners: Vec<Listener>,
     /// The listener that clients connect to.
     listener: usize,
+    /// Whether the records of accounts are sealed.
+    seals: bool,
     /// What it proves its name with, where it offers TLS.
     identity: Option<&'static Identity>,
     /// The store without the gate, for administration.
@@ -81,6 +83,7 @@ impl World {
             settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             listeners,
             listener: 0,
+            seals: false,
             identity: None,
             embedded: None,
             running: None,
@@ -117,6 +120,12 @@ impl World {
     pub(crate) fn offer_tls(&mut self, identity: &'static Identity) {
         assert!(self.running.is_none(), "a server offers TLS from the start or not at all");
         self.identity = Some(identity);
+    }
+
+    /// Lets records be sealed from now on, so that passwords themselves can be kept.
+    pub(crate) fn seal(&mut self) {
+        assert!(self.running.is_none(), "a server has its keys from the start");
+        self.seals = true;
     }
 
     /// Where clients connect.
@@ -255,7 +264,7 @@ impl World {
             password_characters_min: config.live.password_characters_min,
         };
         let store: Arc<dyn Store> = Arc::new(Gated::new(self.embedded(), Arc::clone(&self.gate)));
-        let directory = Directory::new(Arc::clone(&store), main_domain());
+        let directory = self.directory_in(Arc::clone(&store));
         let service = Service::start(directory, store, Recognizer::new(), settings, &control);
         service.trust(issuer::issuers());
         let bounded = service.clone();

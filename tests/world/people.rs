@@ -1,10 +1,12 @@
 //! What an administrator does to a world's domains and accounts: at any time, past the gate.
 
-use keyturn::auth::{Credentials, Hasher, Recognizer, ScramVerifier};
+use std::sync::Arc;
+
+use keyturn::auth::{Credentials, Hasher, MasterKey, Recognizer, Recoverable, ScramVerifier};
 use keyturn::directory::{Directory, DirectoryFault, Scope};
 use keyturn::model::{AccountName, Argon2idCost, DomainName, ScramHash, Secret};
 use keyturn::notation::{Dictionary, Form, Value};
-use keyturn::store::{Outcome, Transaction};
+use keyturn::store::{Outcome, ReadFault, Store, Transaction};
 
 use super::{World, main_domain};
 use crate::transcript::script;
@@ -39,11 +41,13 @@ impl World {
         self.commit(self.directory().set_password(&account_name(name), credentials(password)));
     }
 
-    /// As [`World::set_password`], with what proofs of it by SCRAM are checked with.
+    /// As [`World::set_password`], with what proofs of it are checked with; digests only in a world that
+    /// seals.
     pub(crate) fn set_provable_password(&self, name: &str, password: &[u8]) {
         let secret = Secret::new(password).unwrap();
         let scram = ScramHash::ALL.map(|hash| ScramVerifier::derive(hash, &secret).unwrap()).to_vec();
-        let credentials = Credentials { scram, ..credentials(password) };
+        let recoverable = Some(Recoverable::new(&secret));
+        let credentials = Credentials { scram, recoverable, ..credentials(password) };
         self.commit(self.directory().set_password(&account_name(name), credentials));
     }
 
@@ -87,7 +91,20 @@ impl World {
     }
 
     pub(super) fn directory(&self) -> Directory {
-        Directory::new(self.embedded(), main_domain())
+        self.directory_in(self.embedded())
+    }
+
+    pub(super) fn directory_in(&self, store: Arc<dyn Store>) -> Directory {
+        let directory = Directory::new(store, main_domain());
+        if self.seals {
+            let keys = vec![MasterKey::parse(&"a".repeat(64)).unwrap()];
+            let commit = |naming| {
+                self.embedded().commit(&[naming]).unwrap();
+                Ok::<_, ReadFault>(())
+            };
+            directory.use_keys(keys, commit).unwrap();
+        }
+        directory
     }
 
     fn commit(&self, transaction: Result<Transaction, DirectoryFault>) {
