@@ -29,6 +29,15 @@ impl Evidence {
         }
     }
 
+    /// Whether who reads it on its way can log in with it.
+    #[must_use]
+    pub fn tells_secret(&self) -> bool {
+        match self {
+            Self::Password(_) | Self::Token(_) => true,
+            Self::Scram(_) | Self::Digest(_) | Self::Certificate => false,
+        }
+    }
+
     /// What the log calls it.
     #[must_use]
     pub fn method(&self) -> &'static str {

@@ -37,6 +37,8 @@ pub enum Count {
     WrongPassword,
     /// Logins to accounts that may not log in.
     Disabled,
+    /// Logins to accounts that take no password in clear, with one.
+    InClear,
     /// Logins not looked at, because too many to their account had failed.
     AccountFailures,
     /// Logins not looked at, because too many from their address had failed.
@@ -84,7 +86,7 @@ pub enum Count {
 
 impl Count {
     /// All of them, in the order they are printed.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Waiting,
         Self::JobUs,
         Self::Begun,
@@ -97,6 +99,7 @@ impl Count {
         Self::UnknownAccount,
         Self::WrongPassword,
         Self::Disabled,
+        Self::InClear,
         Self::AccountFailures,
         Self::AddressFailures,
         Self::Changed,
@@ -136,6 +139,7 @@ impl Count {
             Self::UnknownAccount => "unknown_account",
             Self::WrongPassword => "wrong_password",
             Self::Disabled => "disabled",
+            Self::InClear => "in_clear",
             Self::AccountFailures => "account_failures",
             Self::AddressFailures => "address_failures",
             Self::Changed => "changed",
@@ -167,6 +171,7 @@ impl Count {
             Answer::Verified(Verdict::Denied(Denial::UnknownAccount)) => Self::UnknownAccount,
             Answer::Verified(Verdict::Denied(Denial::WrongPassword(_))) => Self::WrongPassword,
             Answer::Verified(Verdict::Denied(Denial::Disabled(_))) => Self::Disabled,
+            Answer::Verified(Verdict::Denied(Denial::InClear(_))) => Self::InClear,
             Answer::Told(Told::Scram(_)) => Self::Asked,
             Answer::Verified(Verdict::TooManyFailures { of: FailuresOf::Account, .. }) => Self::AccountFailures,
             Answer::Verified(Verdict::TooManyFailures { of: FailuresOf::Address, .. }) => Self::AddressFailures,
@@ -289,7 +294,7 @@ mod tests {
         let line = counters.snapshot(Tick(0)).to_string();
         let names: std::collections::BTreeSet<_> = Count::ALL.map(Count::as_str).into();
         assert_eq!(names.len(), Count::ALL.len());
-        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=33"), "{line}");
+        assert!(line.starts_with("waiting=1 job_us=2 ") && line.ends_with(" grouped=34"), "{line}");
         assert!(!line.contains('\n'));
     }
 

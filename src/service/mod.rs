@@ -92,6 +92,8 @@ pub enum Request {
         domain: Option<Arc<DomainName>>,
         /// What was given.
         evidence: Evidence,
+        /// Whether it came under TLS.
+        is_under_tls: bool,
     },
     /// Find out what an exchange must know.
     Ask {

@@ -117,7 +117,7 @@ mod tests {
             let login = LoginName::new(login.as_bytes()).unwrap();
             let domain = domain.map(|domain| Arc::new(DomainName::parse(domain).unwrap()));
             let evidence = Evidence::Password(secret("x"));
-            origins.of(&Request::Verify { login, domain, evidence }, &world.ticket(1))
+            origins.of(&Request::Verify { login, domain, evidence, is_under_tls: false }, &world.ticket(1))
         };
         let (class, origin) = of("postmaster", None);
         assert_eq!(class, Class::Login);

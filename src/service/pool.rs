@@ -84,8 +84,8 @@ impl Worker {
         let Job { request, ticket } = job;
         let answer = match request {
             Request::Ask { question, domain } => Answer::Told(self.find_out(&question, domain.as_deref())),
-            Request::Verify { login, domain, evidence } => {
-                Answer::Verified(self.verify(&login, domain.as_deref(), evidence, ticket.peer))
+            Request::Verify { login, domain, evidence, is_under_tls } => {
+                Answer::Verified(self.verify(&login, domain.as_deref(), (evidence, is_under_tls), ticket.peer))
             }
             Request::Order(order) | Request::GoOn(order) => return self.carry_out(*order),
             Request::Command { proof, line, is_inline } => {
@@ -120,7 +120,13 @@ impl Worker {
     }
 
     /// Looks at what a client gave to log in, unless too much that was wrong has come.
-    fn verify(&mut self, login: &LoginName, domain: Option<&DomainName>, evidence: Evidence, peer: IpAddr) -> Verdict {
+    fn verify(
+        &mut self,
+        login: &LoginName,
+        domain: Option<&DomainName>,
+        (evidence, is_under_tls): (Evidence, bool),
+        peer: IpAddr,
+    ) -> Verdict {
         let control = Arc::clone(&self.routes.reader.control);
         let Ok(found) = self.accounts.find(&control.router(), login, domain) else { return Verdict::Fault };
         if found.account.is_some() {
@@ -136,7 +142,7 @@ impl Worker {
             Err(TooMany::OfAccount(wait)) => return too_many(FailuresOf::Account, wait),
             Err(TooMany::OfAddress(wait)) => return too_many(FailuresOf::Address, wait),
         };
-        let verdict = self.judge(found.account, evidence);
+        let verdict = self.judge(found.account, evidence, is_under_tls);
         let finding = match &verdict {
             Verdict::Accepted(proof) if proof.application().is_some() => Finding::OfApplication,
             Verdict::Accepted(_) => Finding::Right,
@@ -148,7 +154,7 @@ impl Worker {
     }
 
     /// Takes the same time whether or not the account exists and may log in.
-    fn judge(&mut self, account: Option<Account>, evidence: Evidence) -> Verdict {
+    fn judge(&mut self, account: Option<Account>, evidence: Evidence, is_under_tls: bool) -> Verdict {
         self.counters.add(Count::Hashes, u64::from(evidence.is_hashed()));
         let issuers = Arc::clone(&lock(&self.issuers));
         let Some(account) = account else {
@@ -160,6 +166,7 @@ impl Worker {
         let proof = self.hasher.check(Some(subject), &evidence, &issuers);
         match proof {
             _ if !account.may_log_in_by(&evidence) => Verdict::Denied(Denial::Disabled(account.name)),
+            _ if !account.takes(&evidence, is_under_tls) => Verdict::Denied(Denial::InClear(account.name)),
             Some(proof) => {
                 let proof = proof.of_operator(self.accounts.is_operator(&account));
                 if let Evidence::Password(secret) = evidence

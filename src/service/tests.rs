@@ -104,7 +104,7 @@ fn a_login_by_a_proof_changes_the_password_to_another_one() {
     let login = |name: &str, password: &str| {
         let evidence = Evidence::Scram(Box::new(prove(password, &verifier, b"message")));
         let login = LoginName::new(name.as_bytes()).unwrap();
-        let answer = world.ask(&service, Request::Verify { login, domain: None, evidence });
+        let answer = world.ask(&service, Request::Verify { login, domain: None, evidence, is_under_tls: false });
         let Answer::Verified(verdict) = answer else { panic!("{answer:?} to a login") };
         verdict
     };

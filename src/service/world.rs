@@ -232,7 +232,7 @@ pub(super) fn postmaster() -> AccountName {
 
 pub(super) fn verification(login: &str, password: &str) -> Request {
     let evidence = Evidence::Password(secret(password));
-    Request::Verify { login: LoginName::new(login.as_bytes()).unwrap(), domain: None, evidence }
+    Request::Verify { login: LoginName::new(login.as_bytes()).unwrap(), domain: None, evidence, is_under_tls: false }
 }
 
 /// Waits until `count` has reached `value`.

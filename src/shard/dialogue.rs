@@ -236,7 +236,8 @@ impl Dialogue {
                 self.method = evidence.method();
                 self.subject = Some(login.to_string().into());
                 let domain = desk.listeners[self.listener].domain.clone();
-                self.ask(key, Request::Verify { login, domain, evidence }, desk)
+                let is_under_tls = self.session.is_under_tls();
+                self.ask(key, Request::Verify { login, domain, evidence, is_under_tls }, desk)
             }
             Effect::Change { proof, secret } => {
                 self.subject = Some(proof.account().to_string().into());
@@ -348,6 +349,12 @@ impl Dialogue {
             }
             Verdict::Denied(Denial::Disabled(account)) => {
                 event!(target: "PWD", MAJOR, session, %peer, "login refused: '{account}' may not log in here");
+            }
+            Verdict::Denied(Denial::InClear(account)) => {
+                event!(
+                    target: "PWD", MAJOR, session, %peer,
+                    "login refused: '{account}' takes no password in clear, for its RequireAPOP is YES"
+                );
             }
             Verdict::TooManyFailures { of, .. } => {
                 let whose = match of {

@@ -36,7 +36,7 @@ fn is_let_in(world: &World, service: &Service, verifiers: &[ScramVerifier], pass
     let log_in = |verifier: &ScramVerifier| {
         let evidence = Evidence::Scram(Box::new(prove(password, verifier, b"message")));
         let login = LoginName::new(b"postmaster").unwrap();
-        let answer = world.ask(service, Request::Verify { login, domain: None, evidence });
+        let answer = world.ask(service, Request::Verify { login, domain: None, evidence, is_under_tls: false });
         matches!(answer, Answer::Verified(Verdict::Accepted(_)))
     };
     verifiers.iter().map(log_in).collect()
@@ -46,7 +46,7 @@ fn is_let_in(world: &World, service: &Service, verifiers: &[ScramVerifier], pass
 fn is_let_in_by_digest(world: &World, service: &Service, login: &str, password: &str) -> bool {
     let evidence = Evidence::Digest(Box::new(prove_by_digest(password, "<1.2@example.com>")));
     let login = LoginName::new(login.as_bytes()).unwrap();
-    let answer = world.ask(service, Request::Verify { login, domain: None, evidence });
+    let answer = world.ask(service, Request::Verify { login, domain: None, evidence, is_under_tls: false });
     matches!(answer, Answer::Verified(Verdict::Accepted(_)))
 }
 
@@ -69,6 +69,33 @@ fn a_digest_opens_a_login_where_the_password_is_kept_and_failed_ones_count() {
         is_let_in("postmaster", "wrong secret");
     }
     assert!(!is_let_in("postmaster", "second secret"), "too many have failed");
+    service.stop();
+}
+
+#[test]
+fn an_account_that_requires_a_secure_method_takes_a_password_under_tls_alone() {
+    let world = furnished();
+    let service = world.start(SETTINGS);
+    let ChangeOutcome::Changed(_) = changed(&world, &service, world.proof(), "first secret") else { panic!() };
+    world.set("RequireAPOP", "YES");
+    let log_in = |login: &str, password: &str, is_under_tls| {
+        let (login, evidence) = (LoginName::new(login.as_bytes()).unwrap(), Evidence::Password(secret(password)));
+        let answer = world.ask(&service, Request::Verify { login, domain: None, evidence, is_under_tls });
+        let Answer::Verified(verdict) = answer else { panic!("{answer:?} to a login") };
+        if let Verdict::Denied(denial) = verdict { Some(denial) } else { None }
+    };
+    let hashes = || service.snapshot().of(Count::Hashes);
+    let before = hashes();
+    // Right or wrong, it is looked at, and refused for the same reason.
+    assert_eq!(log_in("postmaster", "first secret", false), Some(Denial::InClear(postmaster())));
+    assert_eq!(log_in("postmaster", "wrong secret", false), Some(Denial::InClear(postmaster())));
+    assert_eq!(log_in("nobody", "first secret", false), Some(Denial::UnknownAccount));
+    assert_eq!((hashes(), service.snapshot().of(Count::InClear)), (before + 3, 2));
+    assert_eq!(log_in("postmaster", "wrong secret", true), Some(Denial::WrongPassword(postmaster())));
+    assert_eq!(log_in("postmaster", "first secret", true), None);
+    assert!(is_let_in_by_digest(&world, &service, "postmaster", "first secret"));
+    let first = world.account().credentials.scram;
+    assert_eq!(is_let_in(&world, &service, &first, "first secret"), [true, true]);
     service.stop();
 }
 

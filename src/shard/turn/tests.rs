@@ -177,7 +177,12 @@ fn late_completions_and_answers_do_not_touch_who_came_into_the_same_place() {
     for _ in 0..2 {
         let login = LoginName::new(b"nobody").unwrap();
         let evidence = Evidence::Password(Secret::new(b"wrong guess 1").unwrap());
-        assert!(stage.service.submit(Request::Verify { login, domain: None, evidence }, &ticket).is_none());
+        assert!(
+            stage
+                .service
+                .submit(Request::Verify { login, domain: None, evidence, is_under_tls: false }, &ticket)
+                .is_none()
+        );
     }
     let service = stage.service.clone();
     // Whoever counts the second has posted the first.
