@@ -38,6 +38,7 @@ pub(crate) fn serve(address: SocketAddr) -> io::Result<()> {
             dialect: Dialect::Communigate,
             domain: domain.clone().into(),
             greeting: greeting(Dialect::Communigate, &domain, None).into(),
+            has_apop: false,
             has_stls: false,
             mechanisms: Mechanisms::ALL,
             shown: Mechanisms::ALL,

@@ -1,6 +1,7 @@
 //! Proofs by digests that only who has the password itself can check:
 //!
 //! ```text
+//! APOP         H(challenge password)                                  (RFC 1939, section 7)
 //! CRAM-MD5     HMAC-MD5(password, challenge)                           (RFC 2195)
 //! DIGEST-MD5   H(hex(A1) ":" nonce ":00000001:" cnonce ":auth:" hex(A2))   (RFC 2831, section 2.1.2.1)
 //!
@@ -36,6 +37,7 @@ impl Recoverable {
     pub(super) fn check(&self, proof: &DigestProof) -> (Choice, Option<Signature>) {
         let given = proof.digest.expose();
         match &proof.of {
+            Digested::Apop { challenge } => (md5(&[challenge, self.expose()]).ct_eq(given), None),
             Digested::CramMd5 { challenge } => (hmac_md5(self.expose(), challenge).ct_eq(given), None),
             Digested::DigestMd5(said) => {
                 let as_ruled = Zeroizing::new(latin_1(self.expose()));
@@ -125,6 +127,18 @@ pub(super) mod tests {
     pub(crate) fn prove_by_digest(password: &str, challenge: &str) -> DigestProof {
         let digest = hex(hmac_md5(password.as_bytes(), challenge.as_bytes()));
         proof(cram_md5(challenge), str::from_utf8(&digest).unwrap())
+    }
+
+    #[test]
+    fn the_example_of_rfc_1939() {
+        let check = |password: &str, challenge: &str| {
+            let of = Digested::Apop { challenge: challenge.as_bytes().into() };
+            check(password, of, "c4c9334bac560ecc979e58001b3e22fb")
+        };
+        let challenge = "<1896.697170952@dbc.mtview.ca.us>";
+        assert_eq!(check("tanstaaf", challenge), (true, None));
+        assert_eq!(check("tanstaaF", challenge), (false, None));
+        assert_eq!(check("tanstaaf", &challenge.replace('2', "3")), (false, None));
     }
 
     #[test]

@@ -80,6 +80,10 @@ pub struct Listener {
     pub tls: bool,
     /// Key `cleartext`: from where passwords are taken in clear. Default `loopback`.
     pub cleartext: Cleartext,
+    /// Key `apop`: greets with a challenge for APOP, if the domain's `AUTHMethods` include that. Default
+    /// false: clients that see one log in by it alone, and no account can whose password is not kept
+    /// recoverably.
+    pub apop: bool,
     /// Key `client_ca`: a file of certificates in PEM; clients that speak TLS are asked for a
     /// certificate from one of those, and need not have one. Default `None`: they are not asked.
     pub client_ca: Option<PathBuf>,
@@ -133,6 +137,7 @@ impl Listener {
             hide_version: false,
             tls: false,
             cleartext: Cleartext::default(),
+            apop: false,
             client_ca: None,
             restriction: Restriction::default(),
             proxy: NetworkList::default(),

@@ -603,7 +603,7 @@ mod tests {
             ports in proptest::collection::btree_set(1..=u16::MAX, 1..4),
             ip in any::<std::net::IpAddr>(),
             poppassd in any::<bool>(),
-            hide_version in any::<bool>(),
+            (hide_version, apop) in any::<(bool, bool)>(),
             domain in proptest::option::of(any_domain()),
             (certificates, tls, cleartext, client_ca) in any_security(),
             (proxy, restriction) in any_restrictions(),
@@ -614,7 +614,7 @@ mod tests {
         ) -> Config {
             let dialect = if poppassd { Dialect::Poppassd } else { Dialect::Communigate };
             let listener = |port| Listener {
-                address: SocketAddr::new(ip, port).into(), dual_stack: false, mode: Listener::DEFAULT_MODE, dialect, domain: domain.clone(), hide_version, tls, cleartext,
+                address: SocketAddr::new(ip, port).into(), dual_stack: false, mode: Listener::DEFAULT_MODE, dialect, domain: domain.clone(), hide_version, tls, cleartext, apop,
                 client_ca: client_ca.clone(), restriction: restriction.clone(), proxy: proxy.clone(),
             };
             Config {

@@ -147,6 +147,7 @@ fn read_listener(fields: &mut Fields<'_, '_, '_>, has_certificates: bool) -> Opt
     let hide_version = fields.flag("hide_version", false);
     let tls = fields.flag_where("tls", has_certificates, "needs a [[certificate]] with its chain and key");
     let cleartext = fields.text("cleartext", cleartext).unwrap_or_default();
+    let apop = fields.flag("apop", false);
     let client_ca = fields.text("client_ca", path);
     let restriction = read_restriction(fields);
     let proxy = fields.networks("proxy").unwrap_or_default();
@@ -160,6 +161,7 @@ fn read_listener(fields: &mut Fields<'_, '_, '_>, has_certificates: bool) -> Opt
         hide_version,
         tls,
         cleartext,
+        apop,
         client_ca,
         restriction,
         proxy,

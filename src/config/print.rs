@@ -50,7 +50,7 @@ impl fmt::Display for Listener {
     /// Prints a `[[listener]]` table.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, dual_stack, mode, dialect, domain, hide_version, tls, .. } = self;
-        let Self { cleartext, client_ca, restriction, proxy, .. } = self;
+        let Self { cleartext, apop, client_ca, restriction, proxy, .. } = self;
         writeln!(f, "[[listener]]\naddress = {}", toml::Value::String(address.to_string()))?;
         match address {
             Address::Unix(_) => writeln!(f, "mode = \"{mode:04o}\"")?,
@@ -64,6 +64,7 @@ impl fmt::Display for Listener {
             writeln!(f, "domain = \"{domain}\"")?;
         }
         writeln!(f, "hide_version = {hide_version}\ntls = {tls}\ncleartext = \"{}\"", cleartext.as_str())?;
+        writeln!(f, "apop = {apop}")?;
         if let Some(client_ca) = client_ca {
             writeln!(f, "client_ca = {}", text(client_ca))?;
         }

@@ -50,6 +50,11 @@ pub struct DigestProof {
 
 /// What a digest was made of beside the password.
 pub enum Digested {
+    /// APOP (RFC 1939, section 7): the challenge, and behind it the password.
+    Apop {
+        /// What the server has greeted with.
+        challenge: Box<[u8]>,
+    },
     /// CRAM-MD5 (RFC 2195): an HMAC of the challenge, with the password as its key.
     CramMd5 {
         /// What the client was asked.
@@ -81,6 +86,7 @@ impl Digested {
     #[must_use]
     pub fn method(&self) -> &'static str {
         match self {
+            Self::Apop { .. } => "APOP",
             Self::CramMd5 { .. } => "CRAM-MD5",
             Self::DigestMd5(_) => "DIGEST-MD5",
         }

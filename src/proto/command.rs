@@ -1,5 +1,5 @@
 use super::sasl::{Mechanism, Response, SaslFault};
-use crate::model::{LoginName, Secret};
+use crate::model::{LoginName, Md5Digest, Secret};
 
 /// The first word of a command line, in any letter case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +77,8 @@ pub enum Command {
     User(LoginName),
     /// `PASS password`: the current one, any bytes.
     Pass(Secret),
-    /// `APOP name digest`. Nobody looks at the arguments while no listener offers it.
-    Apop,
+    /// `APOP name digest`: of the greeting's challenge and the password.
+    Apop(LoginName, Md5Digest),
     /// `AUTH mechanism [response]`: begins a SASL exchange.
     Auth(Mechanism, Option<Response>),
     /// `NEWPASS password`: without control characters (0 to 31).
@@ -109,6 +109,8 @@ pub enum CommandFault {
     PasswordMissing,
     /// The password has more than [`crate::model::limits::SECRET_BYTES_MAX`] bytes, so it is nobody's.
     PasswordTooLong,
+    /// APOP without a name and a digest.
+    BadApop,
     /// AUTH without a mechanism.
     MechanismMissing,
     /// AUTH with a mechanism that is not offered.
@@ -146,7 +148,7 @@ impl Command {
             Verb::NewPass if argument.is_empty() => Err(Fault::NewPasswordMissing),
             Verb::NewPass if argument.iter().any(|&byte| byte < b' ') => Err(Fault::NewPasswordControl),
             Verb::NewPass => Secret::new(argument).map(Self::NewPass).ok_or(Fault::NewPasswordTooLong),
-            Verb::Apop => Ok(Self::Apop),
+            Verb::Apop => Self::parse_apop(argument).ok_or(Fault::BadApop),
             Verb::Auth => Self::parse_auth(argument),
             Verb::Stls => Ok(Self::Stls),
             Verb::Inline => Ok(Self::Inline),
@@ -154,6 +156,12 @@ impl Command {
             Verb::Help => Ok(Self::Help),
             Verb::Quit => Ok(Self::Quit),
         }
+    }
+
+    /// A name may hold blanks; none is behind the last one.
+    fn parse_apop(argument: &[u8]) -> Option<Self> {
+        let at = memchr::memrchr(b' ', argument)?;
+        Some(Self::Apop(LoginName::new(&argument[..at])?, Md5Digest::parse(&argument[at + 1..])?))
     }
 
     fn parse_auth(argument: &[u8]) -> Result<Self, CommandFault> {
@@ -213,7 +221,12 @@ mod tests {
             ("inline", "Inline"),
             ("Stls", "Stls"),
             ("help", "Help"),
-            ("apop alice 0123", "Apop"),
+            ("apop alice 00112233445566778899aabbccddeeff", "Apop(LoginName(alice), Md5Digest(***))"),
+            ("APOP a b 00112233445566778899AABBCCDDEEFF", "Apop(LoginName(a b), Md5Digest(***))"),
+            ("APOP alice 0123", "BadApop"),
+            ("APOP  00112233445566778899aabbccddeeff", "BadApop"),
+            ("APOP alice", "BadApop"),
+            ("APOP", "BadApop"),
             ("user Alice", "User Alice"),
             ("auth plain", "Auth Plain None"),
             ("AUTH Login ", "Auth Login None"),

@@ -41,6 +41,10 @@
 //! Verifying, Denying, Changing or Commanding: what was asked for is answered with its outcome. `failures_max` failed logins lead
 //! from Denying to Closed.
 //!
+//! Where APOP is enabled, a session draws the nonce of its challenge before it greets, and APOP leads
+//! from ExpectUser or ExpectPass to Verifying. The challenge was the server's word, so it counts under
+//! TLS, too: there is no second greeting.
+//!
 //! AUTH leads from ExpectUser or ExpectPass into an exchange ([`sasl`]): Exchanging takes every line
 //! for a response, and leads to Verifying, or back to ExpectUser when the exchange fails. An exchange
 //! that must know something of the account before it can challenge is Asking meanwhile, one that needs
@@ -58,6 +62,7 @@
 //! *every* refusal is followed by a lingering close, as all classic servers do and one webmail
 //! client waits for. What is not a failure does not close: after a change, the session may go on.
 
+mod challenge;
 mod command;
 mod command_line;
 mod effect;

@@ -1,15 +1,16 @@
 use std::io::Write;
 
+use super::challenge::challenge;
 use super::sasl::{Mechanisms, SaslFault};
 use super::{CommandFault, Rules, Timeout};
 use crate::model::limits::REPLY_BYTES_MAX;
-use crate::model::{Dialect, DomainName, NewPasswordRefusal};
+use crate::model::{Dialect, DomainName, NewPasswordRefusal, Nonce};
 
 /// Every line the server can say. One table gives code and text in both dialects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The first line of a session.
-    Greeting,
+    /// The first line of a session, with APOP's challenge where that is enabled.
+    Greeting(Option<Nonce>),
     /// The refusal of a connection beyond `channels`.
     TooManyChannels,
     /// The refusal of a connection beyond `connections_per_address`.
@@ -97,27 +98,36 @@ const SECONDS: &str = " seconds";
 /// Three digits and the space after them.
 type Code = &'static [u8; 4];
 
-/// What is said in each dialect: code and text. `count`, if any, follows the text, and its unit
-/// follows that; so do the names of `mechanisms`, each behind a blank.
+/// What is said in each dialect: code and text.
 struct Row<'a> {
     communigate: (Code, &'a str),
     poppassd: (Code, &'a str),
-    count: Option<(u64, &'static str)>,
-    mechanisms: Mechanisms,
+    tail: Tail,
+}
+
+/// What follows a text.
+enum Tail {
+    Nothing,
+    /// A number and its unit.
+    Count(u64, &'static str),
+    /// Their names, each behind a blank.
+    Mechanisms(Mechanisms),
+    /// The commands that can be sent before a login, each behind a blank.
+    Commands {
+        has_apop: bool,
+        has_stls: bool,
+    },
+    /// What is made from it, behind a blank.
+    Challenge(Nonce),
 }
 
 const fn success<'a>(communigate: &'a str, poppassd: &'a str) -> Row<'a> {
-    Row {
-        communigate: (b"200 ", communigate),
-        poppassd: (b"200 ", poppassd),
-        count: None,
-        mechanisms: Mechanisms::NONE,
-    }
+    Row { communigate: (b"200 ", communigate), poppassd: (b"200 ", poppassd), tail: Tail::Nothing }
 }
 
 /// A failure. `poppassd` clients know one code for it: some show the text of a 500 only.
 const fn failure<'a>(communigate: Code, text: &'a str) -> Row<'a> {
-    Row { communigate: (communigate, text), poppassd: (b"500 ", text), count: None, mechanisms: Mechanisms::NONE }
+    Row { communigate: (communigate, text), poppassd: (b"500 ", text), tail: Tail::Nothing }
 }
 
 impl Reply {
@@ -129,25 +139,24 @@ impl Reply {
     /// library throws; the one exception is the phrase `login OK, proceed`, which it knows.
     fn row<'a>(&self, rules: &'a Rules) -> Row<'a> {
         match *self {
-            Self::Greeting => success(&rules.greeting, &rules.greeting),
+            Self::Greeting(nonce) => {
+                Row { tail: nonce.map_or(Tail::Nothing, Tail::Challenge), ..success(&rules.greeting, &rules.greeting) }
+            }
             Self::SendPass => Row {
                 communigate: (b"300 ", "please send the PASS"),
                 poppassd: (b"200 ", "Your password please."),
-                count: None,
-                mechanisms: Mechanisms::NONE,
+                tail: Tail::Nothing,
             },
             Self::LoggedIn => success("login OK, proceed", "Your new password please."),
             Self::PasswordChanged => success("Password updated", "Password changed, thank-you."),
             Self::Done => success("OK", "OK"),
-            Self::Help if rules.has_stls => success(
-                "commands are USER PASS AUTH NEWPASS STLS NOOP HELP QUIT",
-                "Commands: USER PASS AUTH NEWPASS STLS NOOP HELP QUIT",
-            ),
-            Self::Help => success(
-                "commands are USER PASS AUTH NEWPASS NOOP HELP QUIT",
-                "Commands: USER PASS AUTH NEWPASS NOOP HELP QUIT",
-            ),
-            Self::Mechanisms(mechanisms) => Row { mechanisms, ..success("mechanisms are", "Mechanisms:") },
+            Self::Help => {
+                let tail = Tail::Commands { has_apop: rules.has_apop, has_stls: rules.has_stls };
+                Row { tail, ..success("commands are", "Commands:") }
+            }
+            Self::Mechanisms(mechanisms) => {
+                Row { tail: Tail::Mechanisms(mechanisms), ..success("mechanisms are", "Mechanisms:") }
+            }
             Self::Goodbye => success("keyturn PWD connection closed", "Bye."),
             Self::TlsReady => success("please begin TLS", "Begin TLS, please."),
 
@@ -169,16 +178,16 @@ impl Reply {
             Self::NewPasswordRefused(refusal) => refused(refusal),
             Self::ChangedElsewhere => failure(b"501 ", "password was changed elsewhere - log in again"),
             Self::TooManyFailures { retry_after_s } => Row {
-                count: Some((retry_after_s.into(), SECONDS)),
+                tail: Tail::Count(retry_after_s.into(), SECONDS),
                 ..failure(b"501 ", "too many failed logins - try again in ")
             },
             Self::LoginBusy { retry_after_s } => Row {
-                count: Some((retry_after_s.into(), SECONDS)),
+                tail: Tail::Count(retry_after_s.into(), SECONDS),
                 ..failure(b"501 ", "server is busy - try again in ")
             },
             Self::LoginFault => failure(b"501 ", "server error - try again later"),
             Self::ChangeBusy { retry_after_s } => Row {
-                count: Some((retry_after_s.into(), SECONDS)),
+                tail: Tail::Count(retry_after_s.into(), SECONDS),
                 ..failure(b"501 ", "server is busy - password not changed - try again in ")
             },
             Self::ChangeFault => failure(b"501 ", "server error - password not changed - try again later"),
@@ -209,15 +218,38 @@ impl Reply {
         };
         out.extend_from_slice(code);
         out.extend_from_slice(text.as_bytes());
-        if let Some((count, unit)) = row.count {
-            write!(out, "{count}{unit}").expect("a Vec takes every byte");
-        }
-        for name in row.mechanisms.names() {
-            out.push(b' ');
-            out.extend_from_slice(name.as_bytes());
-        }
+        row.tail.print(&rules.domain, out);
         out.extend_from_slice(b"\r\n");
         debug_assert!(out.len() - start <= REPLY_BYTES_MAX, "{self:?} is too long");
+    }
+}
+
+impl Tail {
+    fn print(&self, domain: &DomainName, out: &mut Vec<u8>) {
+        let mut put = |name: &str| {
+            out.push(b' ');
+            out.extend_from_slice(name.as_bytes());
+        };
+        match *self {
+            Self::Nothing => {}
+            Self::Count(count, unit) => write!(out, "{count}{unit}").expect("a Vec takes every byte"),
+            Self::Mechanisms(mechanisms) => mechanisms.names().for_each(put),
+            Self::Commands { has_apop, has_stls } => {
+                let all = [
+                    ("USER", true),
+                    ("PASS", true),
+                    ("APOP", has_apop),
+                    ("AUTH", true),
+                    ("NEWPASS", true),
+                    ("STLS", has_stls),
+                    ("NOOP", true),
+                    ("HELP", true),
+                    ("QUIT", true),
+                ];
+                all.iter().filter(|(_, is_there)| *is_there).for_each(|(name, _)| put(name));
+            }
+            Self::Challenge(nonce) => put(&challenge(nonce, domain)),
+        }
     }
 }
 
@@ -233,6 +265,7 @@ fn bad_command(fault: CommandFault) -> Row<'static> {
         Fault::NewPasswordMissing => failure(b"500 ", "NEWPASS needs a new password"),
         Fault::NewPasswordTooLong => failure(b"500 ", "new password must have at most 1024 bytes"),
         Fault::NewPasswordControl => failure(b"500 ", "new password must not have control characters"),
+        Fault::BadApop => failure(b"500 ", "APOP needs an account name and a digest of 32 hexadecimal digits"),
         Fault::MechanismMissing => failure(b"500 ", "AUTH needs a mechanism - none can be used here"),
         Fault::MechanismUnknown => failure(b"500 ", "this mechanism is not offered - send AUTH alone for a list"),
         Fault::BadResponse(SaslFault::NotBase64) => failure(b"500 ", "response is not base64"),
@@ -256,7 +289,7 @@ fn refused(refusal: NewPasswordRefusal) -> Row<'static> {
     use NewPasswordRefusal as Refusal;
     match refusal {
         Refusal::TooShort { characters_min } => Row {
-            count: Some((characters_min as u64, " characters")),
+            tail: Tail::Count(characters_min as u64, " characters"),
             ..failure(b"501 ", "new password must have at least ")
         },
         Refusal::SameAsOld => failure(b"501 ", "new password must differ from the old one"),
@@ -293,7 +326,8 @@ pub(super) mod tests {
     use crate::model::limits::{DOMAIN_NAME_BYTES_MAX, LOGIN_NAME_BYTES_MAX, SECRET_BYTES_MAX};
 
     const REPLIES: &[Reply] = &[
-        Reply::Greeting,
+        Reply::Greeting(None),
+        Reply::Greeting(Some(Nonce([u64::MAX; 2]))),
         Reply::TooManyChannels,
         Reply::TooManyFromAddress,
         Reply::SendPass,
@@ -309,6 +343,7 @@ pub(super) mod tests {
         Reply::BadCommand(CommandFault::NameTooLong),
         Reply::BadCommand(CommandFault::PasswordMissing),
         Reply::BadCommand(CommandFault::PasswordTooLong),
+        Reply::BadCommand(CommandFault::BadApop),
         Reply::BadCommand(CommandFault::MechanismMissing),
         Reply::BadCommand(CommandFault::MechanismUnknown),
         Reply::BadCommand(CommandFault::BadResponse(SaslFault::NotBase64)),
@@ -358,7 +393,16 @@ pub(super) mod tests {
         let domain = DomainName::parse("mail.example.com").unwrap();
         let greeting = greeting(dialect, &domain, Some("0.1.0")).into();
         let (mechanisms, shown) = (Mechanisms::ALL, Mechanisms::ALL);
-        Rules { dialect, domain: domain.into(), greeting, has_stls: true, mechanisms, shown, failures_max: 3 }
+        Rules {
+            dialect,
+            domain: domain.into(),
+            greeting,
+            has_apop: false,
+            has_stls: true,
+            mechanisms,
+            shown,
+            failures_max: 3,
+        }
     }
 
     fn printed(dialect: Dialect, reply: Reply) -> String {
@@ -446,8 +490,9 @@ pub(super) mod tests {
         let domain = DomainName::parse(&"d".repeat(DOMAIN_NAME_BYTES_MAX)).unwrap();
         for dialect in DIALECTS {
             let greeting = greeting(dialect, &domain, Some("10.20.30-candidate.40")).into();
-            let mut out = Vec::new();
-            Reply::Greeting.print(&Rules { greeting, ..rules(dialect) }, &mut out);
+            let (mut out, nonce) = (Vec::new(), Nonce([u64::MAX; 2]));
+            let domain = domain.clone().into();
+            Reply::Greeting(Some(nonce)).print(&Rules { domain, greeting, ..rules(dialect) }, &mut out);
             assert!(out.len() <= REPLY_BYTES_MAX);
         }
     }

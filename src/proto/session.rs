@@ -1,12 +1,15 @@
 use std::mem;
 use std::sync::Arc;
 
+use super::challenge::challenge;
 use super::sasl::{self, Asking, Bearer, Claim, Drawing, Exchange, Mechanisms, Next, SaslFault};
 use super::{
     ChangeOutcome, Closing, Command, CommandFault, CommandLine, CommandOutcome, Effect, Effects, Event, Reply, Told,
     Verdict,
 };
-use crate::model::{Authenticated, Dialect, DomainName, Evidence, LoginName, TlsPeer};
+use crate::model::{
+    Authenticated, Dialect, DigestProof, Digested, DomainName, Evidence, LoginName, Md5Digest, Nonce, TlsPeer,
+};
 
 /// What a listener lays down for all its sessions.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct Rules {
     pub domain: Arc<DomainName>,
     /// The text of the greeting after its code; see [`super::greeting`].
     pub greeting: Arc<str>,
+    /// Whether the greeting carries a challenge for APOP.
+    pub has_apop: bool,
     /// Whether a session may begin TLS by STLS.
     pub has_stls: bool,
     /// How clients may log in by AUTH.
@@ -58,6 +63,8 @@ pub enum Awaits {
 
 #[derive(Debug)]
 enum State {
+    /// The greeting waits for its nonce.
+    Greeting,
     ExpectUser,
     ExpectPass {
         login: LoginName,
@@ -88,7 +95,8 @@ enum State {
     },
     /// A login has failed; its refusal is held back.
     Denying {
-        reply: Reply,
+        /// When to try again, if it was not looked at because too many had failed.
+        retry_after_s: Option<u32>,
     },
     ExpectNewPass {
         proof: Box<Authenticated>,
@@ -114,13 +122,15 @@ pub struct Session {
     is_inline: bool,
     /// What TLS knows of the connection, once there has been a handshake.
     peer: Option<Box<TlsPeer>>,
+    /// What the challenge was made from that the client was greeted with.
+    apop: Option<Box<Nonce>>,
 }
 
 impl Session {
     /// A session nobody has spoken in yet; deliver [`Event::Opened`] first.
     #[must_use]
     pub fn new(wire: Wire) -> Self {
-        Self { state: State::ExpectUser, wire, failures: 0, is_inline: false, peer: None }
+        Self { state: State::ExpectUser, wire, failures: 0, is_inline: false, peer: None, apop: None }
     }
 
     /// What must happen next. Lines may be delivered only while this is [`Awaits::Line`].
@@ -133,7 +143,8 @@ impl Session {
             | State::Excusing
             | State::Confirming { .. }
             | State::ExpectNewPass { .. } => Awaits::Line,
-            State::Asking { .. }
+            State::Greeting
+            | State::Asking { .. }
             | State::Drawing { .. }
             | State::Verifying { .. }
             | State::Changing
@@ -194,7 +205,7 @@ impl Session {
                 if let State::Exchanging { exchange } = state {
                     self.state = turn.exchange(exchange.step(line));
                 } else if let State::Excusing = state {
-                    self.state = self.deny(Reply::Denied, &mut turn);
+                    self.state = self.deny(None, &mut turn);
                 } else if let State::Confirming { proof } = state {
                     self.state = turn.confirm(sasl::confirm(line), proof);
                 } else {
@@ -215,7 +226,12 @@ impl Session {
         self.state = match (self.take_state(), event) {
             (S::Closed, _) => S::Closed,
 
-            (S::ExpectUser, E::Opened) => turn.say(Reply::Greeting, S::ExpectUser),
+            (S::ExpectUser, E::Opened) if turn.rules.has_apop => turn.ask(Effect::Draw, S::Greeting),
+            (S::ExpectUser, E::Opened) => turn.say(Reply::Greeting(None), S::ExpectUser),
+            (S::Greeting, E::Drawn(nonce)) => {
+                self.apop = Some(Box::new(nonce));
+                turn.say(Reply::Greeting(Some(nonce)), S::ExpectUser)
+            }
             (S::ExpectUser, E::Secured(peer)) => {
                 self.peer = Some(peer);
                 S::ExpectUser
@@ -239,9 +255,10 @@ impl Session {
             },
             (state, E::TimedOut(_) | E::ShuttingDown) => state,
 
-            // Whoever sat between client and server may have said all that came before.
+            // Whoever sat between client and server may have said all that came before, but not the
+            // greeting's challenge: there is no other.
             (S::Upgrading, E::Quiet) => {
-                *self = Self::new(Wire::Tls);
+                *self = Self { apop: self.apop.take(), ..Self::new(Wire::Tls) };
                 turn.start_tls()
             }
             (S::Upgrading, E::Stray) => turn.hang_up(Reply::NotBehindStls),
@@ -258,8 +275,7 @@ impl Session {
 
             (S::Verifying { bearer }, E::Verified(verdict)) => self.judge(verdict, bearer, turn),
 
-            (S::Denying { reply }, E::DelayPassed) if self.failures >= turn.rules.failures_max => turn.hang_up(reply),
-            (S::Denying { reply }, E::DelayPassed) => turn.refuse(reply, S::ExpectUser),
+            (S::Denying { retry_after_s }, E::DelayPassed) => self.tell_denied(retry_after_s, turn),
 
             (S::Changing, E::Changed(outcome)) => turn.conclude(outcome),
 
@@ -275,7 +291,8 @@ impl Session {
             }
 
             (
-                S::Upgrading
+                S::Greeting
+                | S::Upgrading
                 | S::Asking { .. }
                 | S::Drawing { .. }
                 | S::Verifying { .. }
@@ -293,19 +310,27 @@ impl Session {
         match verdict {
             Verdict::Accepted(proof) => turn.accept(proof),
             Verdict::Denied(_) => match bearer {
-                None => self.deny(Reply::Denied, turn),
+                None => self.deny(None, turn),
                 Some(bearer) => turn.ask(Effect::Challenge(bearer.excuse().into()), State::Excusing),
             },
-            Verdict::TooManyFailures { retry_after_s, .. } => self.deny(Reply::TooManyFailures { retry_after_s }, turn),
+            Verdict::TooManyFailures { retry_after_s, .. } => self.deny(Some(retry_after_s), turn),
             Verdict::Busy { retry_after_s } => turn.refuse(Reply::LoginBusy { retry_after_s }, State::ExpectUser),
             Verdict::Fault => turn.refuse(Reply::LoginFault, State::ExpectUser),
         }
     }
 
-    /// A login has failed, as `reply` will tell.
-    fn deny(&mut self, reply: Reply, turn: &mut Turn<'_>) -> State {
+    /// A login has failed, or was not looked at and may be tried again so much later.
+    fn deny(&mut self, retry_after_s: Option<u32>, turn: &mut Turn<'_>) -> State {
         self.failures = self.failures.saturating_add(1);
-        turn.ask(Effect::Delay, State::Denying { reply })
+        turn.ask(Effect::Delay, State::Denying { retry_after_s })
+    }
+
+    /// The refusal that was held back.
+    fn tell_denied(&mut self, retry_after_s: Option<u32>, turn: &mut Turn<'_>) -> State {
+        let too_many = |retry_after_s| Reply::TooManyFailures { retry_after_s };
+        let reply = retry_after_s.map_or(Reply::Denied, too_many);
+        let is_last = self.failures >= turn.rules.failures_max;
+        if is_last { turn.hang_up(reply) } else { turn.refuse(reply, State::ExpectUser) }
     }
 
     /// What a line does in a state that awaits one. In the CommuniGate dialect this dialogue is
@@ -322,9 +347,21 @@ impl Session {
                 let (line, is_inline) = (CommandLine::new(line), self.is_inline);
                 turn.ask(Effect::Command { proof, line, is_inline }, S::Commanding)
             }
-            (state, command) => answer(state, command, (self.wire, self.peer.as_deref()), turn),
+            (state, command) => {
+                let apop = self.apop.as_deref().copied().filter(|_| turn.rules.has_apop);
+                let peer = self.peer.as_deref();
+                answer(state, command, &Known { wire: self.wire, peer, apop }, turn)
+            }
         };
     }
+}
+
+/// What a session knows of itself, whatever its state.
+struct Known<'a> {
+    wire: Wire,
+    peer: Option<&'a TlsPeer>,
+    /// What APOP's challenge was made from, where APOP is enabled.
+    apop: Option<Nonce>,
 }
 
 /// The part of the table that is about the lines of this dialogue.
@@ -335,7 +372,7 @@ impl Session {
 fn answer(
     state: State,
     command: Result<Command, CommandFault>,
-    (wire, peer): (Wire, Option<&TlsPeer>),
+    &Known { wire, peer, apop }: &Known<'_>,
     turn: &mut Turn<'_>,
 ) -> State {
     use {Command as C, CommandFault as F, State as S};
@@ -350,12 +387,13 @@ fn answer(
         (S::ExpectNewPass { proof }, Ok(C::NewPass(secret))) => turn.ask(Effect::Change { proof, secret }, S::Changing),
         (
             state @ S::ExpectNewPass { .. },
-            Ok(C::User(_) | C::Pass(_) | C::Apop | C::Auth(..) | C::Stls)
+            Ok(C::User(_) | C::Pass(_) | C::Apop(..) | C::Auth(..) | C::Stls)
             | Err(
                 F::NameMissing
                 | F::NameTooLong
                 | F::PasswordMissing
                 | F::PasswordTooLong
+                | F::BadApop
                 | F::MechanismMissing
                 | F::MechanismUnknown
                 | F::BadResponse(_),
@@ -380,7 +418,12 @@ fn answer(
             shown => turn.say(Reply::Mechanisms(shown), state),
         },
         (_, Ok(C::User(login))) => turn.say(Reply::SendPass, S::ExpectPass { login }),
-        (_, Err(fault @ (F::NameMissing | F::NameTooLong | F::MechanismUnknown | F::BadResponse(_)))) => {
+        (state, Ok(C::Apop(login, digest))) => match apop {
+            Some(nonce) => turn.verify(claim_by_apop(login, digest, &challenge(nonce, &turn.rules.domain)), None),
+            None => turn.refuse(Reply::ApopNotEnabled, state),
+        },
+        (state, Err(F::BadApop)) if apop.is_none() => turn.refuse(Reply::ApopNotEnabled, state),
+        (_, Err(fault @ (F::NameMissing | F::NameTooLong | F::BadApop | F::MechanismUnknown | F::BadResponse(_)))) => {
             turn.refuse(Reply::BadCommand(fault), S::ExpectUser)
         }
         (_, Ok(C::Auth(mechanism, initial))) => turn.exchange(Exchange::begin(mechanism, initial, peer)),
@@ -389,13 +432,18 @@ fn answer(
         }
         (state, Ok(C::Pass(_))) => turn.refuse(Reply::UserFirst, state),
         (state, Err(fault @ (F::PasswordMissing | F::PasswordTooLong))) => turn.refuse(Reply::BadCommand(fault), state),
-        (state, Ok(C::Apop)) => turn.refuse(Reply::ApopNotEnabled, state),
         (
             state,
             Ok(C::NewPass(_) | C::Inline)
             | Err(F::UnknownVerb | F::NewPasswordMissing | F::NewPasswordTooLong | F::NewPasswordControl),
         ) => turn.refuse(Reply::LoginFirst, state),
     }
+}
+
+/// What APOP claims, whose digest is of `challenge` and the password.
+fn claim_by_apop(login: LoginName, digest: Md5Digest, challenge: &str) -> Claim {
+    let of = Digested::Apop { challenge: challenge.as_bytes().into() };
+    Claim { login, evidence: Evidence::Digest(Box::new(DigestProof { of, digest })) }
 }
 
 /// What one step may do. Each method returns the state that follows.

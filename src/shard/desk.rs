@@ -61,6 +61,8 @@ pub(super) struct House {
     /// Where connections come from that a proxy makes for somebody else.
     pub proxies: NetworkList,
     cleartext: Cleartext,
+    /// Whether it greets with a challenge for APOP if its domain offers that.
+    apop: bool,
 }
 
 impl House {
@@ -77,7 +79,7 @@ impl House {
         let has_stls = endpoint.is_some() && !listener.tls;
         let (mechanisms, shown) = (Mechanisms::NONE, Mechanisms::NONE);
         let (dialect, failures_max) = (listener.dialect, live.failures_max);
-        let rules = Rules { dialect, domain, greeting, has_stls, mechanisms, shown, failures_max };
+        let rules = Rules { dialect, domain, greeting, has_apop: false, has_stls, mechanisms, shown, failures_max };
         let mut house = Self {
             rules,
             domain: listener.domain.clone().map(Arc::new),
@@ -86,16 +88,18 @@ impl House {
             restriction: listener.restriction.clone(),
             proxies: listener.proxy.clone(),
             cleartext: listener.cleartext,
+            apop: listener.apop,
         };
-        house.offer_mechanisms(control);
+        house.offer_methods(control);
         house
     }
 
-    /// Offers the mechanisms that its domain does. Where nobody's tokens are taken, they are not.
-    fn offer_mechanisms(&mut self, control: &Control) {
+    /// Offers APOP and the mechanisms that its domain does. Where nobody's tokens are taken, they are not.
+    fn offer_methods(&mut self, control: &Control) {
         let methods = control.auth_methods(self.domain.as_deref());
         let takes_tokens = control.takes_tokens();
         let may = |name: &str| takes_tokens || !["OAUTHBEARER", "XOAUTH2"].contains(&name);
+        self.rules.has_apop = self.apop && methods.include("APOP");
         self.rules.mechanisms = Mechanisms::of(|name| may(name) && methods.include(name));
         self.rules.shown = Mechanisms::of(|name| may(name) && methods.show(name));
     }
@@ -118,7 +122,7 @@ impl Desk {
             house.rules.failures_max = live.failures_max;
             house.restriction.clone_from(&listener.restriction);
             house.proxies.clone_from(&listener.proxy);
-            house.offer_mechanisms(&self.control);
+            house.offer_methods(&self.control);
         }
         self.live = live;
     }

@@ -20,9 +20,14 @@ const NEW: &str = "green p\u{e4} ss \"quoted\" ";
 
 /// A world with an account of Alice's, and where it listens in `dialect`.
 fn world(dialect: &str) -> (World, SocketAddr) {
-    let mut world = World::new(Vec::new());
+    world_with(dialect, &[])
+}
+
+/// The same, of a listener with these keys.
+fn world_with(dialect: &str, keys: &[String]) -> (World, SocketAddr) {
+    let mut world = World::new(vec![(dialect.to_owned(), keys.to_vec())]);
     world.account("alice", OLD.as_bytes(), "{}");
-    world.listen_as(dialect, &[]);
+    world.listen_as(dialect, keys);
     let address = world.address();
     (world, address)
 }
@@ -96,6 +101,20 @@ fn poppass_cgi_cannot_use_the_communigate_dialect() {
     assert!(logs_in(address, OLD));
 }
 
+/// It is for those who look for one.
+#[test]
+fn a_challenge_in_the_greeting_disturbs_no_other_client() {
+    let keys = ["apop = true".to_owned()];
+    for dialect in ["poppassd", "communigate"] {
+        let (_world, address) = world_with(dialect, &keys);
+        assert_eq!(roundcube(address, OLD, NEW), "0\n");
+        check_changed(address);
+    }
+    let (_world, address) = world_with("poppassd", &keys);
+    assert!(poppass_cgi(address, OLD, NEW).starts_with('1'));
+    check_changed(address);
+}
+
 #[test]
 fn nmap_names_the_service() {
     let (_world, address) = world("poppassd");
@@ -112,7 +131,8 @@ fn nmap_names_the_service() {
 /// that sends a command which is offered.
 #[test]
 fn cgpcli_administers_domains_and_accounts() {
-    let (_world, address) = world("communigate");
+    // It does not know APOP, and does not mind a challenge.
+    let (_world, address) = world_with("communigate", &["apop = true".to_owned()]);
     let folder = tempfile::tempdir().unwrap();
     let port = address.port().to_string();
     let commands: Vec<_> = offered().into_iter().map(|command| command.name).collect();

@@ -206,9 +206,12 @@ fn python_proves_a_password_by_scram_and_sees_that_the_server_knows_it() {
 
 #[test]
 fn python_proves_a_password_by_a_digest_and_sees_that_the_server_knows_it() {
-    for method in ["CRAM-MD5", "DIGEST-MD5"] {
-        let mut world = world();
-        world.listen_as("communigate", &[]);
+    let keys = ["apop = true".to_owned()];
+    for method in ["APOP", "CRAM-MD5", "DIGEST-MD5"] {
+        let mut world = World::new(vec![("communigate".to_owned(), keys.to_vec())]);
+        world.seal();
+        furnish(&world);
+        world.listen_as("communigate", &keys);
         let port = world.address().port().to_string();
         let change = |old: &str| plain_python("digest.py", &["127.0.0.1", &port, method, "alice", old, NEW]);
         assert_eq!(change("wrong password"), "515 incorrect password or account name\n");

@@ -1,6 +1,6 @@
 //! Every reply of the table is seen in some transcript, in both dialects.
 
-use keyturn::model::{Dialect, DomainName, NewPasswordRefusal};
+use keyturn::model::{Dialect, DomainName, NewPasswordRefusal, Nonce};
 use keyturn::proto::sasl::{Mechanisms, SaslFault};
 use keyturn::proto::{CommandFault, Reply, Rules, Timeout, greeting};
 
@@ -11,7 +11,8 @@ use crate::world::MAIN_DOMAIN;
 
 /// One of each. The compiler asks for new ones: see [`is_listed`].
 const REPLIES: &[Reply] = &[
-    Reply::Greeting,
+    Reply::Greeting(None),
+    Reply::Greeting(Some(Nonce([12, 34]))),
     Reply::TooManyChannels,
     Reply::TooManyFromAddress,
     Reply::Restricted,
@@ -75,14 +76,14 @@ const REPLIES: &[Reply] = &[
 fn is_listed(reply: Reply) -> bool {
     use {CommandFault as Fault, NewPasswordRefusal as Refusal};
     match reply {
-        Reply::Greeting | Reply::TooManyChannels | Reply::TooManyFromAddress | Reply::SendPass => {}
+        Reply::Greeting(_) | Reply::TooManyChannels | Reply::TooManyFromAddress | Reply::SendPass => {}
         Reply::Restricted | Reply::Blacklisted | Reply::Blocked => {}
         // Which there are depends on the connection; some list is in `auth-mechanisms.txt`.
         Reply::Mechanisms(_) => return true,
         Reply::LoggedIn | Reply::Denied | Reply::PasswordChanged | Reply::Done | Reply::Help | Reply::Goodbye => {}
         Reply::BadCommand(Fault::UnknownVerb | Fault::NameMissing | Fault::NameTooLong) => {}
         Reply::BadCommand(Fault::PasswordMissing | Fault::PasswordTooLong) => {}
-        Reply::BadCommand(Fault::MechanismMissing | Fault::MechanismUnknown) => {}
+        Reply::BadCommand(Fault::BadApop | Fault::MechanismMissing | Fault::MechanismUnknown) => {}
         Reply::BadCommand(Fault::BadResponse(SaslFault::NotBase64 | SaslFault::Malformed)) => {}
         Reply::BadCommand(Fault::BadResponse(SaslFault::OtherIdentity | SaslFault::Cancelled)) => {}
         Reply::BadCommand(Fault::BadResponse(SaslFault::NotBound | SaslFault::Downgraded)) => {}
@@ -100,14 +101,22 @@ fn is_listed(reply: Reply) -> bool {
     REPLIES.contains(&reply)
 }
 
-/// The line, where STLS is offered or not.
-fn printed(reply: Reply, dialect: Dialect, has_stls: bool) -> String {
+/// A listener that offers STLS or not, and APOP or not.
+#[derive(Clone, Copy)]
+struct Place {
+    dialect: Dialect,
+    has_stls: bool,
+    has_apop: bool,
+}
+
+/// The line that is said there.
+fn printed(reply: Reply, Place { dialect, has_stls, has_apop }: Place) -> String {
     let domain = DomainName::parse(MAIN_DOMAIN).unwrap();
     let greeting = greeting(dialect, &domain, Some(env!("CARGO_PKG_VERSION"))).into();
     let mut line = Vec::new();
     let (mechanisms, shown) = (Mechanisms::ALL, Mechanisms::ALL);
     reply.print(
-        &Rules { dialect, domain: domain.into(), greeting, has_stls, mechanisms, shown, failures_max: 3 },
+        &Rules { dialect, domain: domain.into(), greeting, has_apop, has_stls, mechanisms, shown, failures_max: 3 },
         &mut line,
     );
     String::from_utf8(line).unwrap().trim_end().to_owned()
@@ -138,14 +147,17 @@ fn every_reply_is_seen_in_some_transcript() {
     let expectations = expectations();
     let mut unseen = Vec::new();
     for &reply in REPLIES.iter().filter(|&&reply| is_listed(reply)) {
-        let places = [Dialect::Communigate, Dialect::Poppassd].map(|dialect| [(dialect, false), (dialect, true)]);
-        let is_told = |place: &(Dialect, bool)| !UNTOLD.contains(&(place.0, reply));
-        for (dialect, has_stls) in places.concat().into_iter().filter(is_told) {
-            let line = printed(reply, dialect, has_stls);
-            // Only the greeting holds something that changes: the version.
+        let places = [Dialect::Communigate, Dialect::Poppassd].map(|dialect| {
+            let offers = [(false, false), (false, true), (true, false), (true, true)];
+            offers.map(|(has_stls, has_apop)| Place { dialect, has_stls, has_apop })
+        });
+        for place in places.concat().into_iter().filter(|place| !UNTOLD.contains(&(place.dialect, reply))) {
+            let (line, dialect) = (printed(reply, place), place.dialect);
+            // Only the greeting holds what changes: the version, and a challenge.
             let is_greeting =
                 |pattern: &str| pattern.len() > "200 *".len() && fits(pattern.as_bytes(), line.as_bytes());
-            let is_it = |pattern: &str| if reply == Reply::Greeting { is_greeting(pattern) } else { pattern == line };
+            let varies = matches!(reply, Reply::Greeting(_));
+            let is_it = |pattern: &str| if varies { is_greeting(pattern) } else { pattern == line };
             if !expectations.iter().any(|(name, pattern)| name == dialect.as_str() && is_it(pattern)) {
                 unseen.push(format!("{} {reply:?}: {line}", dialect.as_str()));
             }

@@ -37,6 +37,8 @@ const SILENCE: Duration = Duration::from_millis(150);
 struct Stage {
     world: World,
     clients: BTreeMap<u8, Client>,
+    /// What those were greeted with that did not come to hear it.
+    greetings: BTreeMap<u8, String>,
     way: Way,
     chance: Chance,
     from: log::Position,
@@ -56,8 +58,8 @@ pub(crate) fn play(steps: &[(usize, Step)], way: Way, lenient: bool) -> Played {
     if steps.iter().any(|(_, step)| *step == Step::Do(Directive::Certificate)) {
         world.offer_tls(Identity::shared());
     }
-    let (clients, played) = (BTreeMap::new(), Played::default());
-    let mut stage = Stage { world, clients, way, chance, from, played, lenient };
+    let (clients, greetings, played) = (BTreeMap::new(), BTreeMap::new(), Played::default());
+    let mut stage = Stage { world, clients, greetings, way, chance, from, played, lenient };
     let mut rest = steps;
     while let Some((index, step)) = rest.first() {
         let talk = talk_length(rest);
@@ -100,6 +102,7 @@ impl Stage {
             if matches!(steps[0].1, Step::Say { .. }) && self.world.greets_at_once() {
                 let greeting = client.line();
                 assert!(greeting.starts_with("200 "), "greeted with {greeting}");
+                self.greetings.insert(number, greeting);
             }
             client
         });
@@ -218,13 +221,13 @@ impl Stage {
     fn log_in(&mut self, number: u8, method: &str, name: &str, password: &str) {
         let mut client = self.clients.remove(&number).unwrap_or_else(|| {
             let mut client = Client::connect(self.world.address());
-            client.line();
+            self.greetings.insert(number, client.line());
             client
         });
         let reply = if method.starts_with("SCRAM-") {
             sasl::log_in(&mut client, method, name, password)
         } else {
-            prover::log_in(&mut client, method, name, password)
+            prover::log_in(&mut client, &self.greetings[&number], method, name, password)
         };
         client.unread(&reply);
         self.clients.insert(number, client);

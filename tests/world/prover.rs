@@ -5,9 +5,14 @@ use md5::{Digest, Md5};
 
 use super::client::Client;
 
-/// Logs in by `method`; the last reply.
-pub(crate) fn log_in(client: &mut Client, method: &str, name: &str, password: &str) -> String {
+/// Logs in by `method`; the last reply. `greeting` is what the server has greeted with.
+pub(crate) fn log_in(client: &mut Client, greeting: &str, method: &str, name: &str, password: &str) -> String {
     match method {
+        "APOP" => {
+            let at = greeting.find('<').unwrap_or_else(|| panic!("no challenge: {greeting}"));
+            let digest = hex(&Md5::digest(format!("{}{password}", &greeting[at..])));
+            client.ask(&format!("APOP {name} {digest}"))
+        }
         "CRAM-MD5" => {
             let challenge = challenge(&client.ask("AUTH CRAM-MD5"));
             let mac = <Hmac<Md5> as KeyInit>::new_from_slice(password.as_bytes()).unwrap();

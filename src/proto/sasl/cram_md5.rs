@@ -7,6 +7,7 @@
 
 use super::{Claim, SaslFault};
 use crate::model::{DigestProof, Digested, DomainName, Evidence, LoginName, Md5Digest, Nonce};
+use crate::proto::challenge::challenge as text;
 
 /// A challenge that has been sent.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(super) struct Challenged {
 
 /// The challenge that is made from `nonce`, and what is to come.
 pub(super) fn challenge(nonce: Nonce, domain: &DomainName) -> (Vec<u8>, Challenged) {
-    let challenge = format!("<{nonce}@{domain}>").into_bytes();
+    let challenge = text(nonce, domain).into_bytes();
     (challenge.clone(), Challenged { challenge: challenge.into() })
 }
 

@@ -1,5 +1,4 @@
-use proptest::collection::vec;
-use proptest::prelude::*;
+mod property;
 
 use super::*;
 use crate::model::{AccountName, NewPasswordRefusal, Nonce, ScramOffer, Signature};
@@ -30,7 +29,18 @@ fn show(effect: &Effect) -> String {
         Effect::Verify { login, evidence: Evidence::Password(secret) } => {
             format!("Verify {login} {}", secret.expose().escape_ascii())
         }
-        Effect::Verify { login, evidence } => format!("Verify {login} {evidence:?}"),
+        Effect::Verify { login, evidence } => {
+            let shown = format!("Verify {login} {evidence:?}");
+            match evidence {
+                Evidence::Digest(proof) => match &proof.of {
+                    Digested::Apop { challenge } => {
+                        shown.replace("of: APOP", &format!("of: Apop '{}'", challenge.escape_ascii()))
+                    }
+                    Digested::CramMd5 { .. } | Digested::DigestMd5(_) => shown,
+                },
+                Evidence::Password(_) | Evidence::Scram(_) | Evidence::Certificate | Evidence::Token(_) => shown,
+            }
+        }
         Effect::Ask(question) => format!("{question:?}"),
         Effect::Draw => "Draw".to_owned(),
         Effect::Change { proof, secret } => {
@@ -58,6 +68,16 @@ struct Play {
 impl Play {
     fn new(dialect: Dialect) -> Self {
         Self { session: Session::new(Wire::Clear), rules: rules(dialect) }
+    }
+
+    /// One that has greeted with a challenge for APOP.
+    fn with_apop(dialect: Dialect, wire: Wire) -> Self {
+        let mut play = Self::new(dialect);
+        (play.session, play.rules.has_apop) = (Session::new(wire), true);
+        assert_eq!(play.tell(Event::Opened), "Draw");
+        assert_eq!((play.session.awaits(), play.tell(Event::ShuttingDown)), (Awaits::Answer, String::new()));
+        assert_eq!(play.tell(drawn()), "Greeting(Some(Nonce([12, 34])))");
+        play
     }
 
     /// One that has logged in.
@@ -105,7 +125,7 @@ const DIALECTS: [(Dialect, &str); 2] = [(Dialect::Communigate, ""), (Dialect::Po
 fn a_password_is_changed() {
     for (dialect, _) in DIALECTS {
         let mut play = Play::new(dialect);
-        assert_eq!(play.tell(Event::Opened), "Greeting");
+        assert_eq!(play.tell(Event::Opened), "Greeting(None)");
         assert_eq!(play.line("USER alice"), "SendPass");
         assert_eq!(play.line("PASS  old "), "Verify alice  old ");
         assert_eq!((play.session.awaits(), play.session.is_authenticated()), (Awaits::Answer, false));
@@ -237,6 +257,44 @@ fn a_password_is_proven_by_a_digest_of_a_challenge() {
     }
 }
 
+const APOP: &str = "APOP tim 00000000000000000000000000000000";
+
+#[test]
+fn a_password_is_proven_by_a_digest_of_the_greeting() {
+    let proven = "Verify tim Digest(DigestProof { of: Apop '<12.34@mail.example.com>', digest: Md5Digest(***) })";
+    for (dialect, then) in DIALECTS {
+        for wire in [Wire::Exposed, Wire::Clear, Wire::Tls] {
+            let mut play = Play::with_apop(dialect, wire);
+            assert_eq!(play.line(APOP), proven);
+            assert_eq!(play.tell(accepted()), "LoggedIn");
+            assert_eq!(play.line(APOP), format!("AlreadyLoggedIn{then}"));
+        }
+        // The first greeting counts under TLS, too.
+        let mut play = Play::with_apop(dialect, Wire::Clear);
+        assert_eq!(play.line("STLS") + &play.tell(Event::Quiet), "TlsReady; StartTls");
+        assert_eq!(play.tell(Event::Secured(Box::default())) + &play.line(APOP), proven);
+        assert_eq!(play.tell(denied()), "Delay");
+        assert_eq!(play.tell(Event::DelayPassed), format!("Denied{then}"));
+        for line in ["APOP", "APOP tim", "APOP tim 0000", "APOP  00000000000000000000000000000000"] {
+            let refused = Play::with_apop(dialect, Wire::Clear).line(line);
+            assert_eq!(refused, format!("BadCommand(BadApop){then}"), "{line}");
+        }
+        // Where it was enabled at first and is not any more, and where it was not at first.
+        let mut play = Play::with_apop(dialect, Wire::Clear);
+        play.rules.has_apop = false;
+        assert_eq!(play.line(APOP), format!("ApopNotEnabled{then}"));
+        for line in [APOP, "APOP"] {
+            let mut play = Play::new(dialect);
+            play.tell(Event::Opened);
+            play.rules.has_apop = true;
+            assert_eq!(play.line(line), format!("ApopNotEnabled{then}"));
+        }
+    }
+    let mut play = Play::with_apop(Dialect::Communigate, Wire::Clear);
+    play.lines(&["USER alice", "APOP"]);
+    assert_eq!(play.line("PASS old"), "UserFirst", "the name before it is forgotten");
+}
+
 #[test]
 fn what_cannot_be_found_out_ends_the_exchange_and_is_no_failure_of_the_client() {
     for (dialect, then) in DIALECTS {
@@ -265,7 +323,7 @@ fn a_login_is_bound_to_what_the_handshake_has_agreed_on() {
     let with = |binding| {
         let mut play = Play { session: Session::new(Wire::Tls), rules: rules(Dialect::Communigate) };
         assert_eq!(play.tell(Event::Secured(Box::new(TlsPeer { binding, ..TlsPeer::default() }))), "");
-        assert_eq!(play.tell(Event::Opened), "Greeting");
+        assert_eq!(play.tell(Event::Opened), "Greeting(None)");
         play
     };
     assert!(with(Some([7; 32])).line(bound).starts_with("Scram"));
@@ -647,7 +705,7 @@ fn an_answer_nobody_asked_for_is_a_bug() {
 
 #[test]
 fn a_session_is_small() {
-    assert!(size_of::<Session>() <= 40, "{}", size_of::<Session>());
+    assert!(size_of::<Session>() <= 48, "{}", size_of::<Session>());
     assert!(size_of::<Effect>() <= 48, "{}", size_of::<Effect>());
 }
 
@@ -663,129 +721,4 @@ fn debug_output_has_no_secret() {
     session.step(Event::Line(b"NEWPASS hunter2"), &rules(Dialect::Communigate), &mut effects);
     let shown = format!("{effects:?} {session:?}");
     assert!(shown.contains("Change") && !shown.contains("hunter2"), "{shown}");
-}
-
-/// A line: now and then a sensible one.
-fn line() -> impl Strategy<Value = Vec<u8>> {
-    let sensible = "(USER alice|PASS old|NEWPASS new|NOOP|HELP|STLS|INLINE|ECHO x|APOP a b|AUTH LOGIN|AUTH PLAIN AHRpbQBzZWNyZXQ=|dGlt|AUTH EXTERNAL =|AUTH OAUTHBEARER|bixhPXRpbSwBYXV0aD1CZWFyZXIgYS5iLmMBAQ==|AUTH XOAUTH2 dXNlcj10aW0BYXV0aD1CZWFyZXIgYS5iLmMBAQ==|AUTH CRAM-MD5|AUTH CRAM-MD5|dGltIDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw|AUTH DIGEST-MD5|AUTH DIGEST-MD5|dXNlcm5hbWU9InRpbSIscmVhbG09Im1haWwuZXhhbXBsZS5jb20iLG5vbmNlPSIxMi4zNCIsbmM9MDAwMDAwMDEsY25vbmNlPSJ4IixkaWdlc3QtdXJpPSJwd2QvaCIscmVzcG9uc2U9MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=|AUTH SCRAM-SHA-1|AUTH SCRAM-SHA-256 biwsbj10aW0scj1u|biwsbj10aW0scj1u|Yz1iaXdzLHI9bkFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSxwPUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQT0=|=|\\*|USER|PASS|NEWPASS|newpass \r|WHAT)";
-    prop_oneof![12 => sensible.prop_map(String::into_bytes), 1 => Just(b"QUIT".to_vec()), 3 => any::<Vec<u8>>()]
-}
-
-fn told(pick: u8) -> Told {
-    match pick % 4 {
-        0 => Told::Busy { retry_after_s: 1 },
-        1 => Told::Fault,
-        _ => Told::Scram(Box::new(ScramOffer { nonce: [0; 18], salt: [1; 16], iterations: 4096 })),
-    }
-}
-
-fn verdict(pick: u8) -> Verdict {
-    match pick % 7 {
-        0 => Verdict::Denied(Denial::UnknownAccount),
-        4 => Verdict::TooManyFailures { of: FailuresOf::Account, retry_after_s: 1 },
-        1 => Verdict::Busy { retry_after_s: 1 },
-        2 => Verdict::Fault,
-        3 => Verdict::Accepted(signed()),
-        _ => Verdict::Accepted(proof()),
-    }
-}
-
-fn outcome(pick: u8) -> ChangeOutcome {
-    match pick % 8 {
-        0 => ChangeOutcome::Unknown,
-        1 => ChangeOutcome::Conflict,
-        2 => ChangeOutcome::Busy { proof: proof(), retry_after_s: 1 },
-        3 => ChangeOutcome::Fault(proof()),
-        4 => ChangeOutcome::Refused(proof(), NewPasswordRefusal::SameAsOld),
-        _ => ChangeOutcome::Changed(proof()),
-    }
-}
-
-fn executed(pick: u8) -> CommandOutcome {
-    match pick % 8 {
-        0 => CommandOutcome::Expired,
-        1 => CommandOutcome::Broken,
-        2..4 => CommandOutcome::Part(b"201 (a".to_vec()),
-        _ => CommandOutcome::Answered { proof: proof(), answer: b"200 OK\r\n".to_vec() },
-    }
-}
-
-/// An event that may be delivered now, chosen by `pick`.
-fn choose<'a>(session: &Session, pick: u8, line: &'a [u8]) -> Event<'a> {
-    match (session.awaits(), pick) {
-        (_, 250) => Event::TimedOut(Timeout::Idle),
-        (_, 251) => Event::ShuttingDown,
-        (Awaits::Line, 252) => Event::LineTooLong,
-        (Awaits::Line, _) => Event::Line(line),
-        (Awaits::Answer, _) if matches!(session.state, State::Asking { .. }) => Event::Told(told(pick)),
-        (Awaits::Answer, _) if matches!(session.state, State::Drawing { .. }) => drawn(),
-        (Awaits::Answer, _) if matches!(session.state, State::Commanding) => Event::Executed(executed(pick)),
-        (Awaits::Answer, _) if session.is_authenticated() => Event::Changed(outcome(pick)),
-        (Awaits::Answer | Awaits::Nothing, _) => Event::Verified(verdict(pick)),
-        (Awaits::Room, _) => Event::HasRoom,
-        (Awaits::Delay, _) => Event::DelayPassed,
-        (Awaits::Quiet, 0..40) => Event::Stray,
-        (Awaits::Quiet, _) => Event::Quiet,
-    }
-}
-
-proptest! {
-    #[test]
-    fn no_order_of_events_changes_a_password_unproven_or_breaks_a_bound(
-        is_poppassd: bool,
-        is_certified: bool,
-        turns in vec((any::<u8>(), line()), 0..60),
-    ) {
-        let mut play = Play::new(if is_poppassd { Dialect::Poppassd } else { Dialect::Communigate });
-        if is_certified {
-            let certified = vec![LoginName::new(b"tim").unwrap()];
-            play.session = Session::new(Wire::Tls);
-            play.tell(Event::Secured(Box::new(TlsPeer { certified, binding: Some([7; 32]) })));
-        }
-        let mut is_proven = false;
-        for (pick, line) in turns {
-            let was = play.session.awaits();
-            let event = choose(&play.session, pick, &line);
-            let is_change_confirmed = matches!(event, Event::Changed(ChangeOutcome::Changed(_)));
-            is_proven |= matches!(event, Event::Verified(Verdict::Accepted(_)));
-            let is_broken = matches!(event, Event::Executed(CommandOutcome::Broken));
-            is_proven &= !matches!(
-                event,
-                Event::Changed(ChangeOutcome::Conflict | ChangeOutcome::Unknown)
-                    | Event::Executed(CommandOutcome::Expired)
-            );
-            let mut effects = Effects::new();
-            play.session.step(event, &play.rules, &mut effects);
-
-            prop_assert!(effects.len() <= 2);
-            prop_assert!(was != Awaits::Nothing || effects.is_empty(), "it was over");
-            for (index, effect) in effects.iter().enumerate() {
-                match effect {
-                    Effect::Change { .. } | Effect::Command { .. } | Effect::GoOn => {
-                        prop_assert!(is_proven, "no proof");
-                    }
-                    Effect::Send(_) => prop_assert!(is_proven && effects.len() == 1),
-                    Effect::Reply(reply) => {
-                        prop_assert_eq!(*reply == Reply::PasswordChanged, is_change_confirmed);
-                    }
-                    Effect::Ask(_)
-                    | Effect::Draw
-                    | Effect::Verify { .. }
-                    | Effect::Challenge(_)
-                    | Effect::Delay => {
-                        prop_assert_eq!(effects.len(), 1);
-                    }
-                    Effect::StartTls => {
-                        let fresh = format!("{:?}", Session::new(Wire::Tls));
-                        prop_assert_eq!(format!("{:?}", play.session), fresh);
-                    }
-                    Effect::Close(_) => {
-                        prop_assert_eq!((index, play.session.awaits()), (usize::from(!is_broken), Awaits::Nothing));
-                    }
-                }
-            }
-            let is_answered = !effects.is_empty() || play.session.awaits() == Awaits::Quiet;
-            prop_assert!(was != Awaits::Line || is_answered, "every line is answered");
-        }
-    }
 }

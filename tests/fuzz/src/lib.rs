@@ -40,7 +40,7 @@ pub fn command(input: &[u8]) {
             assert_eq!(secret.expose(), &input["NEWPASS ".len()..]);
             assert!(secret.expose().iter().all(|&byte| byte >= b' '));
         }
-        Ok(Command::Apop | Command::Auth(..) | Command::Stls | Command::Inline | Command::Noop | Command::Help | Command::Quit) | Err(_) => {}
+        Ok(Command::Apop(..) | Command::Auth(..) | Command::Stls | Command::Inline | Command::Noop | Command::Help | Command::Quit) | Err(_) => {}
     }
     let shown = redacted(input);
     assert!(shown.bytes().all(|byte| (b' '..=b'~').contains(&byte)));

@@ -11,14 +11,14 @@ use crate::choices_and_stream;
 /// A whole session, from the bytes received to the bytes sent, is the same however the stream is
 /// split; and no order of events breaks a promise of the machine.
 ///
-/// The first choice says which dialect and how the stream is split, the others decide, one a
+/// The first choice says which dialect, whether APOP is enabled, and how the stream is split, the others decide, one a
 /// step, how the world answers.
 pub fn session(input: &[u8]) {
     let (choices, stream) = choices_and_stream(input);
     let (&first, choices) = choices.split_first().unwrap_or((&0, &[]));
     let dialect = if first & 1 == 0 { Dialect::Communigate } else { Dialect::Poppassd };
     let play = |chunk_bytes| {
-        let mut play = Play::new(dialect, Wire::Clear, choices);
+        let mut play = Play::new(dialect, Wire::Clear, has_apop(first), choices);
         play.step(Event::Opened);
         play.deliver(stream, chunk_bytes);
         play.sent.escape_ascii().to_string()
@@ -38,7 +38,7 @@ pub fn stls(input: &[u8]) {
     let wire = if second & 1 == 0 { Wire::Clear } else { Wire::Exposed };
     let (before, after) = choices_and_stream(stream);
     let chunk_bytes = 1 << (first >> 1 & 7);
-    let mut upgraded = Play::new(dialect, wire, choices);
+    let mut upgraded = Play::new(dialect, wire, has_apop(first), choices);
     upgraded.step(Event::Opened);
     upgraded.deliver(&[before, b"\nSTLS\r\n"].concat(), chunk_bytes);
     if !upgraded.is_under_tls {
@@ -48,10 +48,28 @@ pub fn stls(input: &[u8]) {
     upgraded.choices = choices.iter();
     upgraded.sent.clear();
     upgraded.deliver(after, chunk_bytes);
-    let mut fresh = Play::new(dialect, Wire::Tls, choices);
+    let mut fresh = Play::new(dialect, Wire::Tls, has_apop(first), choices);
+    fresh.session = greeted(&fresh.rules);
     fresh.deliver(after, chunk_bytes);
     assert_eq!(upgraded.sent.escape_ascii().to_string(), fresh.sent.escape_ascii().to_string());
     assert_eq!(format!("{:?}", upgraded.session), format!("{:?}", fresh.session));
+}
+
+fn has_apop(choice: u8) -> bool {
+    choice & 64 != 0
+}
+
+/// What is drawn for a challenge.
+const NONCE: Nonce = Nonce([12, 34]);
+
+/// A session under TLS that has greeted and heard nothing.
+fn greeted(rules: &Rules) -> Session {
+    let (mut session, mut effects) = (Session::new(Wire::Tls), Effects::new());
+    session.step(Event::Opened, rules, &mut effects);
+    if session.awaits() == Awaits::Answer {
+        session.step(Event::Drawn(NONCE), rules, &mut effects);
+    }
+    session
 }
 
 /// A session and the world it lives in.
@@ -73,11 +91,11 @@ struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    fn new(dialect: Dialect, wire: Wire, choices: &'a [u8]) -> Self {
+    fn new(dialect: Dialect, wire: Wire, has_apop: bool, choices: &'a [u8]) -> Self {
         let domain = DomainName::parse("mail.example.com").expect("a name");
         let greeting = greeting(dialect, &domain, None).into();
         let (mechanisms, shown) = (Mechanisms::ALL, Mechanisms::ALL);
-        let rules = Rules { dialect, domain: domain.into(), greeting, has_stls: true, mechanisms, shown, failures_max: 3 };
+        let rules = Rules { dialect, domain: domain.into(), greeting, has_apop, has_stls: true, mechanisms, shown, failures_max: 3 };
         let (session, effects, sent) = (Session::new(wire), Effects::new(), Vec::new());
         Self {
             session,
@@ -148,7 +166,7 @@ impl<'a> Play<'a> {
         let accepted = |signature| Event::Verified(Verdict::Accepted(Box::new(proof().signed(Some(signature)))));
         let event = match (self.session.awaits(), choice) {
             (Awaits::Delay, _) => Event::DelayPassed,
-            _ if self.is_drawing => Event::Drawn(Nonce([12, 34])),
+            _ if self.is_drawing => Event::Drawn(NONCE),
             (_, b'b') if self.is_asking => Event::Told(Told::Busy { retry_after_s: 1 }),
             (_, b'f') if self.is_asking => Event::Told(Told::Fault),
             _ if self.is_asking => {
@@ -233,7 +251,7 @@ impl<'a> Play<'a> {
                 Effect::Challenge(_) => assert!(self.session.awaits_response()),
                 Effect::Delay => assert_eq!(self.session.awaits(), Awaits::Delay),
                 Effect::StartTls => {
-                    assert_eq!(format!("{:?}", self.session), format!("{:?}", Session::new(Wire::Tls)));
+                    assert_eq!(format!("{:?}", self.session), format!("{:?}", greeted(&self.rules)));
                     self.is_under_tls = true;
                 }
                 Effect::Close(_) => assert_eq!(self.session.awaits(), Awaits::Nothing),
