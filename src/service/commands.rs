@@ -29,6 +29,7 @@ use super::accounts::{Accounts, Unreadable};
 use super::committer::{Entry, OrderChange};
 use super::counters::{Count, Counters};
 use super::intake::Inlet;
+use super::mailbox::Wake;
 use super::pool::seconds_since_1970;
 use super::queue::{Job, Queue};
 use super::{Answer, Request, Ticket, lock, spawn};
@@ -73,11 +74,11 @@ impl Order {
     }
 
     /// Tells the session how it ended. `is_done` says that what the command wanted was committed.
-    pub(super) fn conclude(self, answer: cli::Answer, is_done: bool, counters: &Counters) {
+    pub(super) fn conclude(self, answer: cli::Answer, is_done: bool, counters: &Counters) -> Option<Wake> {
         let renewed = self.renewed.filter(|_| is_done);
         let proof = renewed.unwrap_or(self.proof);
         let outcome = CommandOutcome::Answered { proof, answer: answer.into_bytes() };
-        self.ticket.answer(Answer::Executed(outcome), counters);
+        self.ticket.answer(Answer::Executed(outcome), counters)
     }
 
     /// The same for another wait: each has a ticket of its own.
@@ -106,8 +107,8 @@ impl Order {
     }
 
     /// The session's login is void.
-    pub(super) fn expire(self, counters: &Counters) {
-        self.ticket.answer(Answer::Executed(CommandOutcome::Expired), counters);
+    pub(super) fn expire(self, counters: &Counters) -> Option<Wake> {
+        self.ticket.answer(Answer::Executed(CommandOutcome::Expired), counters)
     }
 }
 
@@ -166,10 +167,10 @@ impl Routes {
             return self.show_piece(order, listing);
         }
         match self.reader.run(&order) {
-            Err(Unreadable) => order.conclude(cli::Answer::fault(), false, &self.counters),
-            Ok(Next::Tell(answer)) => order.conclude(answer, false, &self.counters),
+            Err(Unreadable) => drop(order.conclude(cli::Answer::fault(), false, &self.counters)),
+            Ok(Next::Tell(answer)) => drop(order.conclude(answer, false, &self.counters)),
             Ok(Next::List(listing)) => return self.show_piece(order, listing),
-            Ok(Next::Expired) => order.expire(&self.counters),
+            Ok(Next::Expired) => drop(order.expire(&self.counters)),
             Ok(Next::Do(action)) => {
                 let answer = cli::Answer::of(self.reader.control.carry_out(action));
                 order.conclude(answer, false, &self.counters);
@@ -193,8 +194,8 @@ impl Routes {
             Err(Unreadable) if is_begun => {
                 order.ticket.answer(Answer::Executed(CommandOutcome::Broken), &self.counters);
             }
-            Err(Unreadable) => order.conclude(cli::Answer::fault(), false, &self.counters),
-            Ok(piece) if piece.is_last => order.conclude(cli::Answer::list(piece), false, &self.counters),
+            Err(Unreadable) => drop(order.conclude(cli::Answer::fault(), false, &self.counters)),
+            Ok(piece) if piece.is_last => drop(order.conclude(cli::Answer::list(piece), false, &self.counters)),
             Ok(piece) => {
                 order.listing = Some(listing);
                 if piece.bytes.is_empty() {

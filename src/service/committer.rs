@@ -26,6 +26,7 @@ use super::accounts::{Accounts, Unreadable};
 use super::commands::{Order, Reader};
 use super::counters::{Count, Counters};
 use super::intake::Intake;
+use super::mailbox::Wake;
 use super::{Answer, RETRY_AFTER_S, Ticket};
 
 /// Changes that wait for the committer before the workers do: several groups.
@@ -118,6 +119,8 @@ pub(super) struct Committer {
     pub(super) reader: Arc<Reader>,
     /// Whether anybody waits for a worker.
     pub(super) is_busy: Box<dyn Fn() -> bool + Send>,
+    /// Shards to be woken when the whole group has been answered.
+    pub(super) wakes: Vec<Wake>,
 }
 
 impl Committer {
@@ -155,11 +158,11 @@ impl Committer {
     }
 
     /// Commits `group` and answers it; returns the changes that must be tried again.
-    fn commit(&self, mut group: Vec<Entry>, has_failed: &mut bool) -> Vec<Entry> {
+    fn commit(&mut self, mut group: Vec<Entry>, has_failed: &mut bool) -> Vec<Entry> {
         self.counters.add(Count::Groups, 1);
         self.counters.add(Count::Grouped, group.len() as u64);
         let transactions: Vec<_> = group.iter_mut().map(Entry::take_transaction).collect();
-        match self.store.commit(&transactions) {
+        let again = match self.store.commit(&transactions) {
             Ok(outcomes) => {
                 assert_eq!(outcomes.len(), group.len(), "the store answers each transaction");
                 let conclude = |(entry, outcome)| self.conclude(entry, outcome);
@@ -179,21 +182,23 @@ impl Committer {
                             self.answer(&change.ticket, ChangeOutcome::Unknown);
                         }
                         (Entry::Order(change), CommitFault::Closed(_)) => {
-                            change.order.conclude(cli::Answer::fault(), false, &self.counters);
+                            self.wakes.extend(change.order.conclude(cli::Answer::fault(), false, &self.counters));
                         }
                         (Entry::Order(change), CommitFault::Unknown(_)) => {
-                            change.order.conclude(cli::Answer::unknown(), false, &self.counters);
+                            self.wakes.extend(change.order.conclude(cli::Answer::unknown(), false, &self.counters));
                         }
                         (Entry::Upgrade(_), _) => self.counters.add(Count::UpgradesGivenUp, 1),
                     }
                 }
                 group
             }
-        }
+        };
+        self.wakes.clear();
+        again
     }
 
     /// Answers `entry` if it is to be answered, or returns it when it must be tried again.
-    fn conclude(&self, entry: Entry, outcome: Outcome) -> Option<Entry> {
+    fn conclude(&mut self, entry: Entry, outcome: Outcome) -> Option<Entry> {
         match (entry, outcome) {
             (Entry::Change(change), Outcome::Committed(_)) => {
                 self.answer(&change.ticket, ChangeOutcome::Changed(change.renewed));
@@ -201,7 +206,7 @@ impl Committer {
             (Entry::Change(change), Outcome::Conflict) => return self.try_again(change).map(Entry::Change),
             (Entry::Order(change), Outcome::Committed(_)) => {
                 let answer = if change.renews { self.reader.renew() } else { cli::Answer::done() };
-                change.order.conclude(answer, true, &self.counters);
+                self.wakes.extend(change.order.conclude(answer, true, &self.counters));
             }
             (Entry::Order(change), Outcome::Conflict) => return self.run_again(change).map(Entry::Order),
             (Entry::Upgrade(_), Outcome::Committed(_)) => self.counters.add(Count::Upgraded, 1),
@@ -211,7 +216,7 @@ impl Committer {
     }
 
     /// The record was not the one read: sees whether the password still is.
-    fn try_again(&self, mut change: Change) -> Option<Change> {
+    fn try_again(&mut self, mut change: Change) -> Option<Change> {
         let outcome = match self.accounts.read(change.proof.account()) {
             Err(Unreadable) => ChangeOutcome::Fault(change.proof),
             Ok(Some(account)) if account.accepts(&change.proof) => {
@@ -233,7 +238,7 @@ impl Committer {
 
     /// What a command had read has changed: runs it again. What was hashed for it is still good;
     /// should it need another hash, the client is told to send it again.
-    fn run_again(&self, mut change: OrderChange) -> Option<OrderChange> {
+    fn run_again(&mut self, mut change: OrderChange) -> Option<OrderChange> {
         let answer = match self.reader.run(&change.order) {
             Ok(Next::Commit { transaction, .. }) if change.attempts < ATTEMPTS_MAX => {
                 change.attempts += 1;
@@ -241,19 +246,19 @@ impl Committer {
                 return Some(change);
             }
             Ok(Next::Expired) => {
-                change.order.expire(&self.counters);
+                self.wakes.extend(change.order.expire(&self.counters));
                 return None;
             }
             Ok(Next::Commit { .. } | Next::Hash(_) | Next::Do(_) | Next::List(_)) => cli::Answer::busy(),
             Ok(Next::Tell(answer)) => answer,
             Err(Unreadable) => cli::Answer::fault(),
         };
-        change.order.conclude(answer, false, &self.counters);
+        self.wakes.extend(change.order.conclude(answer, false, &self.counters));
         None
     }
 
-    fn answer(&self, ticket: &Ticket, outcome: ChangeOutcome) {
-        ticket.answer(Answer::Changed(outcome), &self.counters);
+    fn answer(&mut self, ticket: &Ticket, outcome: ChangeOutcome) {
+        self.wakes.extend(ticket.answer(Answer::Changed(outcome), &self.counters));
     }
 }
 
@@ -295,7 +300,7 @@ mod tests {
             control: world.control(),
         });
         let is_busy = Box::new(|| false);
-        Committer { store, accounts, counters: Arc::default(), changes, reader, is_busy }.run();
+        Committer { store, accounts, counters: Arc::default(), changes, reader, is_busy, wakes: Vec::new() }.run();
         let outcome = |(_, answer)| match answer {
             Answer::Changed(outcome) => outcome,
             Answer::Told(_)

@@ -19,8 +19,8 @@
 
 use std::fmt;
 use std::mem;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::{Answer, lock};
 
@@ -75,21 +75,36 @@ impl Mailbox {
         }
     }
 
-    /// Called by the pool and the committer.
-    pub(super) fn post(&self, session: u64, answer: Answer) {
-        self.put(session, Letter::Answer(answer));
+    /// Called by the pool and the committer. Whoever has several answers keeps what this returns
+    /// until all are posted.
+    pub(super) fn post(self: &Arc<Self>, session: u64, answer: Answer) -> Option<Wake> {
+        self.put(session, Letter::Answer(answer)).then(|| Wake(Arc::clone(self)))
     }
 
     /// Tells a session to end. Called from any thread.
     pub fn end(&self, session: u64) {
-        self.put(session, Letter::End);
-    }
-
-    fn put(&self, session: u64, letter: Letter) {
-        lock(&self.letters).push((session, letter));
-        if self.standing.swap(MAIL, Ordering::SeqCst) == ASLEEP {
+        if self.put(session, Letter::End) {
             (self.wake)();
         }
+    }
+
+    /// Adds `letter`. True: the shard must be woken.
+    fn put(&self, session: u64, letter: Letter) -> bool {
+        lock(&self.letters).push((session, letter));
+        self.standing.swap(MAIL, Ordering::SeqCst) == ASLEEP
+    }
+}
+
+/// The duty to wake a shard that sleeps with mail; it is done when this is dropped.
+///
+/// A shard that is woken for the first of several answers takes the core from whoever brings them,
+/// and goes to sleep again before the next one is there.
+#[derive(Debug)]
+pub(super) struct Wake(Arc<Mailbox>);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        (self.0.wake)();
     }
 }
 
@@ -101,7 +116,6 @@ impl fmt::Debug for Mailbox {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use std::sync::mpsc;
     use std::thread;
@@ -114,10 +128,10 @@ mod tests {
     }
 
     /// A mailbox, and how often its shard was woken.
-    fn mailbox() -> (Mailbox, Arc<AtomicUsize>) {
+    fn mailbox() -> (Arc<Mailbox>, Arc<AtomicUsize>) {
         let wakes = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&wakes);
-        (Mailbox::new(Box::new(move || _ = counted.fetch_add(1, Ordering::SeqCst))), wakes)
+        (Arc::new(Mailbox::new(Box::new(move || _ = counted.fetch_add(1, Ordering::SeqCst)))), wakes)
     }
 
     #[test]
@@ -142,6 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn whoever_has_more_answers_wakes_the_shard_after_the_last() {
+        let (mailbox, wakes) = mailbox();
+        assert!(mailbox.park());
+        let duties = [mailbox.post(1, an_answer()), mailbox.post(2, an_answer())];
+        assert_eq!((wakes.load(Ordering::SeqCst), duties.iter().flatten().count()), (0, 1));
+        drop(duties);
+        assert_eq!(wakes.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
     fn a_shard_that_woke_for_another_reason_is_not_woken() {
         let (mailbox, wakes) = mailbox();
         assert!(mailbox.park());
@@ -158,7 +182,7 @@ mod tests {
         const PRODUCERS: u64 = 4;
         const ANSWERS: u64 = 20_000;
         let (ring, bell) = mpsc::channel();
-        let mailbox = Mailbox::new(Box::new(move || ring.send(()).unwrap()));
+        let mailbox = Arc::new(Mailbox::new(Box::new(move || ring.send(()).unwrap())));
         let mut next = [0; PRODUCERS as usize];
         let mut parked = 0_u64;
         let mut woken = 0_u64;

@@ -66,6 +66,7 @@ use self::commands::{Clerks, Reader, Routes};
 use self::committer::{CHANGES_WAITING_MAX, Committer};
 use self::counters::Counters;
 use self::handshakes::Handshakes;
+use self::mailbox::Wake;
 use self::origin::Origins;
 use self::pool::{Worker, seconds_since_1970};
 use self::queue::{Job, Queue};
@@ -181,9 +182,9 @@ impl Ticket {
         self.abandoned.load(Ordering::Relaxed)
     }
 
-    fn answer(&self, answer: Answer, counters: &Counters) {
+    fn answer(&self, answer: Answer, counters: &Counters) -> Option<Wake> {
         counters.answered(&answer);
-        self.mailbox.post(self.session, answer);
+        self.mailbox.post(self.session, answer)
     }
 }
 
@@ -282,7 +283,8 @@ impl Service {
             let queue = Arc::clone(&queue);
             Box::new(move || queue.is_busy())
         };
-        let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader, is_busy };
+        let wakes = Vec::new();
+        let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader, is_busy, wakes };
         threads.push(spawn("commit", || committer.run()));
         let inner = Inner {
             kernel: settings.kernel,
