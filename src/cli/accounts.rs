@@ -32,7 +32,7 @@ pub(super) fn create(call: &Call<'_>) -> Done {
     call.domain()?;
     let kind = kinds::asked_for(call)?;
     let mut settings = permitted(call, call.arguments.dictionary("settingsDict"), BASIC_SETTINGS);
-    if call.directory().account(&name)?.is_some() {
+    if call.found.is_some() {
         return Err(Refusal::AccountExists.into());
     }
     let credentials = match settings.remove(PASSWORD) {
@@ -81,28 +81,28 @@ pub(super) fn update_settings(call: &Call<'_>) -> Done {
     let account = call.account()?;
     let basic = if call.actor.has_code("BasicSettings") { BASIC_SETTINGS } else { &[] };
     let changes = permitted(call, call.arguments.dictionary("settingsDict"), basic);
-    edit(call, &account, changes, Edit::Update)
+    edit(call, account, changes, Edit::Update)
 }
 
 /// SETACCOUNTSETTINGS
 pub(super) fn set_settings(call: &Call<'_>) -> Done {
     let account = call.account()?;
-    edit(call, &account, call.arguments.dictionary("settingsDict"), Edit::Replace)
+    edit(call, account, call.arguments.dictionary("settingsDict"), Edit::Replace)
 }
 
 /// SETACCOUNTPASSWORD
 pub(super) fn set_password(call: &Call<'_>) -> Done {
     let account = call.account()?;
-    check_is_own_login(call, &account)?;
+    check_is_own_login(call, account)?;
     let password = call.arguments.text("newPassword");
     let purpose = purpose(call)?;
     let is_removal = purpose.is_some() && password.is_empty();
     if call.arguments.has("CHECK") || account.name == call.actor.name {
-        check_change(call, &account, (!is_removal).then_some(password))?;
+        check_change(call, account, (!is_removal).then_some(password))?;
     }
     let Some(purpose) = purpose else {
         let changes = [(PASSWORD, Value::from(password))].into_iter().collect();
-        return edit(call, &account, changes, Edit::Update);
+        return edit(call, account, changes, Edit::Update);
     };
     let others = &account.credentials.alternatives;
     let has_one = others.iter().any(|it| it.purpose == purpose);
@@ -110,7 +110,7 @@ pub(super) fn set_password(call: &Call<'_>) -> Done {
         return Err(Refusal::General("the account has no such password").into());
     }
     if is_removal {
-        return Ok(Deed::Commit(call.directory().set_alternative(&account, purpose, None)));
+        return Ok(Deed::Commit(call.directory().set_alternative(account, purpose, None)));
     }
     if !has_one && others.len() >= APPLICATION_PASSWORDS_MAX {
         return Err(Refusal::General("the account has too many passwords - remove one first").into());
@@ -124,7 +124,7 @@ pub(super) fn set_password(call: &Call<'_>) -> Done {
         let wanted = Wanted::default();
         return Ok(Deed::Hash(Work::Make { secret: secret(password)?, salt, wanted, renews: None }));
     };
-    Ok(Deed::Commit(call.directory().set_alternative(&account, purpose, made.verifiers.first().cloned())))
+    Ok(Deed::Commit(call.directory().set_alternative(account, purpose, made.verifiers.first().cloned())))
 }
 
 /// The services that an account may use. A word that names none of them is the tag of an
@@ -181,11 +181,14 @@ fn check_is_own_login(call: &Call<'_>, account: &Account) -> Result<(), Refusal>
 
 /// VERIFYACCOUNTPASSWORD
 pub(super) fn verify_password(call: &Call<'_>) -> Done {
-    let account = Box::new(call.account()?);
+    let account = call.account()?;
     match call.errand.is_right() {
         Some(true) => Ok(Deed::Nothing),
         Some(false) => Err(Refusal::WrongPassword.into()),
-        None => Ok(Deed::Hash(Work::Check { account, secret: secret(call.arguments.text("password"))? })),
+        None => Ok(Deed::Hash(Work::Check {
+            account: Box::new(account.clone()),
+            secret: secret(call.arguments.text("password"))?,
+        })),
     }
 }
 
@@ -272,7 +275,7 @@ fn exact(call: &Call<'_>) -> Result<AccountName, Stop> {
     let text = call.arguments.text("accountName");
     let local = text.rsplit_once('@').or_else(|| text.rsplit_once('%')).map_or(text, |(local, _)| local);
     let is_exact = text != "*" && local.eq_ignore_ascii_case(account.name.local());
-    if is_exact { Ok(account.name) } else { Err(Refusal::UnknownAccount.into()) }
+    if is_exact { Ok(account.name.clone()) } else { Err(Refusal::UnknownAccount.into()) }
 }
 
 /// The name that argument `argument` gives to something new.
@@ -365,12 +368,7 @@ fn secret(text: &str) -> Result<Secret, Refusal> {
     }
 }
 
-/// Whether the account that the command is about is one that only a Master may change, because it
-/// administers more than a domain.
-pub(super) fn is_guarded(target: &Target, directory: &Directory) -> Result<bool, Stop> {
-    let Target::Object(name) = target else { return Ok(false) };
-    if name.domain() != directory.main_domain() {
-        return Ok(false);
-    }
-    Ok(directory.account(name)?.is_some_and(|account| ServerRight::any(account.name.local(), account.rights())))
+/// Whether only a Master may change `account`, because it administers more than a domain.
+pub(super) fn is_guarded(account: &Account, directory: &Directory) -> bool {
+    account.name.domain() == directory.main_domain() && ServerRight::any(account.name.local(), account.rights())
 }

@@ -80,6 +80,8 @@ pub(super) struct Call<'a> {
     pub(super) row: &'static Row,
     pub(super) actor: &'a Actor,
     pub(super) target: Target,
+    /// The account that is the target, if it exists.
+    pub(super) found: Option<Account>,
     pub(super) arguments: Arguments,
 }
 
@@ -89,11 +91,11 @@ impl Call<'_> {
     }
 
     /// The account that the command is about, which must exist.
-    pub(super) fn account(&self) -> Result<Account, Stop> {
-        let Target::Object(name) = &self.target else { return Err(Refusal::UnknownAccount.into()) };
-        if let Some(account) = self.directory().account(name)? {
+    pub(super) fn account(&self) -> Result<&Account, Stop> {
+        if let Some(account) = &self.found {
             return Ok(account);
         }
+        let Target::Object(name) = &self.target else { return Err(Refusal::UnknownAccount.into()) };
         let is_known = self.directory().domain_named(name.domain())?.is_some();
         Err(if is_known { Refusal::UnknownAccount } else { Refusal::UnknownDomain }.into())
     }
@@ -116,18 +118,26 @@ impl Call<'_> {
 }
 
 /// What `arguments` of `row` say that it is about. Names are completed with the caller's domain,
-/// which is also meant where a domain is left out; `*` is the caller.
-pub(super) fn target(row: &Row, arguments: &Arguments, actor: &Actor, directory: &Directory) -> Result<Target, Stop> {
+/// which is also meant where a domain is left out; `*` is the caller. If it is an account, returns
+/// that, too.
+pub(super) fn target(
+    row: &Row,
+    arguments: &Arguments,
+    actor: &Actor,
+    directory: &Directory,
+) -> Result<(Target, Option<Account>), Stop> {
     if let Some(text) = arguments.find_text("domainName") {
-        return Ok(Target::Domain(if text == "*" { actor.name.domain().clone() } else { domain(text, directory)? }));
+        let domain = if text == "*" { actor.name.domain().clone() } else { domain(text, directory)? };
+        return Ok((Target::Domain(domain), None));
     }
     for name in ["accountName", "groupName", "forwarderName"] {
         if let Some(text) = arguments.find_text(name) {
-            return object(text, actor, directory).map(Target::Object);
+            return look_up(text, actor, directory).map(|(name, found)| (Target::Object(name), found));
         }
     }
     let is_about_domain = row.arguments.contains("domainName");
-    Ok(if is_about_domain { Target::Domain(actor.name.domain().clone()) } else { Target::Server })
+    let target = if is_about_domain { Target::Domain(actor.name.domain().clone()) } else { Target::Server };
+    Ok((target, None))
 }
 
 /// The canonical name of a domain, or the name itself where there is no such domain.
@@ -139,19 +149,24 @@ fn domain(text: &str, directory: &Directory) -> Result<DomainName, Stop> {
 /// The canonical name of the account called `text`, or, where there is none, the name it would
 /// have.
 pub(super) fn object(text: &str, actor: &Actor, directory: &Directory) -> Result<AccountName, Stop> {
+    look_up(text, actor, directory).map(|(name, _)| name)
+}
+
+/// The same, with the account.
+fn look_up(text: &str, actor: &Actor, directory: &Directory) -> Result<(AccountName, Option<Account>), Stop> {
     const ILLEGAL: Refusal = Refusal::General("name has illegal characters");
     if text == "*" {
-        return Ok(actor.name.clone());
+        return Ok((actor.name.clone(), directory.account(&actor.name)?));
     }
     let login = LoginName::new(text.as_bytes()).ok_or(ILLEGAL)?;
     if let Some(account) = directory.resolve(&login, Some(actor.name.domain()))? {
-        return Ok(account.name);
+        return Ok((account.name.clone(), Some(account)));
     }
     let (local, stated) = match text.rsplit_once('@').or_else(|| text.rsplit_once('%')) {
         Some((local, stated)) => (local, domain(stated, directory)?),
         None => (text, actor.name.domain().clone()),
     };
-    AccountName::new(local, stated).map_err(|_| ILLEGAL.into())
+    AccountName::new(local, stated).map(|name| (name, None)).map_err(|_| ILLEGAL.into())
 }
 
 /// Whether `domain` lets administrators of `administrators` administer it too.

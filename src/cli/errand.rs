@@ -13,6 +13,7 @@ use crate::auth::Credentials;
 use crate::control::Action;
 #[cfg(doc)]
 use crate::control::Control;
+use crate::directory::Account;
 use crate::model::Authenticated;
 use crate::proto::CommandLine;
 use crate::store::{ReadFault, Transaction};
@@ -122,9 +123,9 @@ impl Errand {
             return Ok(Deed::Say(super::handbook::help(rest)));
         }
         let (row, perform, arguments) = understand(word, rest)?;
-        let target = target(row, &arguments, actor, scene.directory)?;
-        check_right(row, actor, &target, scene)?;
-        perform(&Call { scene, errand: self, row, actor, target, arguments })
+        let (target, found) = target(row, &arguments, actor, scene.directory)?;
+        check_right(row, actor, (&target, found.as_ref()), scene)?;
+        perform(&Call { scene, errand: self, row, actor, target, found, arguments })
     }
 }
 
@@ -152,7 +153,12 @@ pub fn check_line(line: &[u8]) -> Result<(), Answer> {
     understand(word, rest).map(drop).map_err(Answer::refused)
 }
 
-fn check_right(row: &'static Row, actor: &Actor, target: &Target, scene: &Scene<'_>) -> Result<(), Stop> {
+fn check_right(
+    row: &'static Row,
+    actor: &Actor,
+    (target, found): (&Target, Option<&Account>),
+    scene: &Scene<'_>,
+) -> Result<(), Stop> {
     let fault = Cell::new(None);
     let administers_also = |domain: &_| {
         is_lent(domain, actor.name.domain(), scene.directory).unwrap_or_else(|unreadable| {
@@ -166,7 +172,8 @@ fn check_right(row: &'static Row, actor: &Actor, target: &Target, scene: &Scene<
     }
     // Whoever could change an account with more rights than his own could take them over.
     let is_own = matches!(target, Target::Object(name) if *name == actor.name);
-    let is_guarded = !row.is_reading() && !is_own && !actor.is_master() && is_guarded(target, scene.directory)?;
+    let is_guarded = || found.is_some_and(|account| is_guarded(account, scene.directory));
+    let is_guarded = !row.is_reading() && !is_own && !actor.is_master() && is_guarded();
     if may && !is_guarded { Ok(()) } else { Err(Refusal::NoRight.into()) }
 }
 

@@ -91,10 +91,10 @@ pub(super) fn update(call: &Call<'_>) -> Done {
 
 /// GETACCOUNTEFFECTIVEPREFS
 pub(super) fn effective_preferences(call: &Call<'_>) -> Done {
-    let account = call.account()?.name;
+    let account = &call.account()?.name;
     let mut merged = Dictionary::new();
     let everywhere = if call.directory().is_shared(account.domain())? { Holder::Cluster } else { Holder::Server };
-    for holder in [everywhere, Holder::Domain(account.domain().clone()), Holder::Account(account)] {
+    for holder in [everywhere, Holder::Domain(account.domain().clone()), Holder::Account(account.clone())] {
         for (key, value) in dictionary(call.directory().kept(&holder, PREFERENCES)?).iter() {
             merged.insert(key, value.clone());
         }
@@ -154,10 +154,10 @@ pub(super) fn set_access_list(call: &Call<'_>) -> Done {
 
 /// GETACCOUNTACLRIGHTS
 pub(super) fn access_rights(call: &Call<'_>) -> Done {
-    let owner = call.account()?.name;
+    let owner = &call.account()?.name;
     let who = super::call::object(call.arguments.text("authAccount"), call.actor, call.directory())?;
     let list = dictionary(call.directory().kept(&Holder::Account(owner.clone()), ACCESS_LIST)?);
-    Ok(Deed::Show(Value::from(rights_in(&list, &owner, &who).as_str())))
+    Ok(Deed::Show(Value::from(rights_in(&list, owner, &who).as_str())))
 }
 
 /// The rights that `list`, of `owner`, gives `who`: those of its name, or else those of `anyone`.
@@ -182,7 +182,7 @@ fn place(call: &Call<'_>) -> Result<(Holder, Place), Stop> {
         (Whose::Server, _) => Holder::Server,
         (Whose::Cluster, _) => Holder::Cluster,
         (Whose::Domain, _) => Holder::Domain(call.domain()?),
-        (Whose::Account, Target::Object(_)) => Holder::Account(call.account()?.name),
+        (Whose::Account, Target::Object(_)) => Holder::Account(call.account()?.name.clone()),
         (Whose::Account, Target::Server | Target::Domain(_)) => panic!("{:?} is about no account", call.row),
     };
     Ok((holder, place))

@@ -28,14 +28,14 @@ const KIND: &str = "AccountType";
 
 /// SETACCOUNTTYPE
 pub(super) fn set(call: &Call<'_>) -> Done {
-    let account = call.account()?.name;
+    let account = &call.account()?.name;
     let kind = among(FOLDERS, call.arguments.text("accountType"));
     let kind = kind.ok_or(Refusal::General("account type is none of MultiMailbox AGrade BGrade CGrade"))?;
-    if SINGLE.contains(&of(call, &account)?.as_str()) {
+    if SINGLE.contains(&of(call, account)?.as_str()) {
         return Err(Refusal::General("the type of an account with a single mailbox cannot be changed").into());
     }
     let make = |_| Ok::<_, DirectoryFault>(Value::from(kind));
-    Ok(Deed::Commit(call.directory().keep(&Holder::Account(account), KIND, make)?))
+    Ok(Deed::Commit(call.directory().keep(&Holder::Account(account.clone()), KIND, make)?))
 }
 
 /// The type of an account.
@@ -65,8 +65,8 @@ pub(super) fn create(call: &Call<'_>, account: &AccountName, kind: &str, mut cre
 
 /// GETACCOUNTLOCATION: where the account's folder would be, below its domain's
 pub(super) fn location(call: &Call<'_>) -> Done {
-    let account = call.account()?.name;
-    let extension = match of(call, &account)?.as_str() {
+    let account = &call.account()?.name;
+    let extension = match of(call, account)?.as_str() {
         "TextMailbox" => "mbox",
         "MailDirMailbox" => "mdir",
         "SlicedMailbox" => "mslc",

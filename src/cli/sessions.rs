@@ -15,7 +15,7 @@ const PROTOCOL: &str = "PWD";
 
 /// KILLACCOUNTSESSIONS
 pub(super) fn end_all(call: &Call<'_>) -> Done {
-    Ok(Deed::Act(Action::EndSessionsOf(call.account()?.name)))
+    Ok(Deed::Act(Action::EndSessionsOf(call.account()?.name.clone())))
 }
 
 /// FINDACCOUNTSESSION
@@ -69,7 +69,7 @@ fn transport(login: &Login) -> &'static str {
 /// The account's sessions that fit the arguments. Where a proxy tells who connects, that is the
 /// session's only address; and clients do not tell what they are.
 fn matching(call: &Call<'_>) -> Result<Vec<Login>, Stop> {
-    let account = call.account()?.name;
+    let account = &call.account()?.name;
     let arguments = &call.arguments;
     let address = arguments.find_text("ip").map(addresses::parse).transpose()?;
     let is = |name: &str, own: &str| arguments.find_text(name).is_none_or(|text| text.eq_ignore_ascii_case(own));
@@ -78,7 +78,7 @@ fn matching(call: &Call<'_>) -> Result<Vec<Login>, Stop> {
         return Ok(Vec::new());
     }
     let is_meant = |login: &Login| {
-        login.account == account
+        login.account == *account
             && address.is_none_or(|address| login.peer.ip().to_canonical() == address)
             && is("transport", transport(login))
     };

@@ -23,8 +23,8 @@ pub(super) fn of_account(call: &Call<'_>) -> Done {
     let account = call.account()?;
     let base = base(call, &Holder::Account(account.name.clone()))?;
     let counted = match base.get(PASSWORD_CHANGES) {
-        Some(Value::Number(before)) => changes(&account).saturating_sub(*before),
-        _ => changes(&account),
+        Some(Value::Number(before)) => changes(account).saturating_sub(*before),
+        _ => changes(account),
     };
     let reset = base.get(RESET).cloned().unwrap_or_else(|| timestamp(account.created_at()));
     let all: Dictionary = [(RESET, reset), (PASSWORD_CHANGES, Value::Number(counted))].into_iter().collect();
@@ -39,7 +39,7 @@ pub(super) fn reset_account(call: &Call<'_>) -> Done {
     let make = |old| {
         let mut base = dictionary(old);
         if key.is_none_or(|key| key == PASSWORD_CHANGES) {
-            base.insert(PASSWORD_CHANGES, Value::Number(changes(&account)));
+            base.insert(PASSWORD_CHANGES, Value::Number(changes(account)));
         }
         if key.is_none() {
             base.insert(RESET, now);

@@ -131,7 +131,7 @@ impl Reader {
     pub(super) fn run(&self, order: &Order) -> Result<Next, Unreadable> {
         self.accounts.read_with(|directory| {
             let scene = Scene {
-                directory,
+                directory: &directory.glance(),
                 now: seconds_since_1970(),
                 started_at: self.started_at,
                 password_characters_min: self.password_characters_min.load(Ordering::Relaxed),

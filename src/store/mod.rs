@@ -11,6 +11,7 @@ mod broken;
 mod embedded;
 #[cfg(test)]
 mod faulty_disk;
+mod glance;
 mod medium;
 mod open_fault;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod tests;
 #[cfg(debug_assertions)]
 pub use broken::{Breach, Broken};
 pub use embedded::{CACHE_BYTES, Embedded};
+pub use glance::Glance;
 pub use open_fault::{OpenFault, OpenFaultKind};
 
 /// A number the store gives every commit: strictly increasing over all records, never reused,
