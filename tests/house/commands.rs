@@ -1,5 +1,5 @@
 //! Every command that is offered succeeds in some transcript, is refused in one, and is refused in
-//! one to somebody who lacks the right.
+//! one to somebody who lacks the right; and what it changes is looked for after a kill.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,11 +10,30 @@ use crate::transcript::{every_script, limits};
 /// Commands that never succeed, with the reason.
 const NEVER_SUCCEED: &[(&str, &str)] = &[("BLESSSESSION", "no login here has a second step")];
 
+/// The tests in which servers are killed while they carry out commands.
+const LEDGERS: [&str; 3] = [
+    include_str!("../durability.rs"),
+    include_str!("../durability_of_commands.rs"),
+    include_str!("../durability_of_settings.rs"),
+];
+
+/// Commands that show nothing, and of which nothing is to be found after a kill.
+const NOT_KEPT: &[(&str, &[&str])] = &[
+    ("nothing is changed", &["NOOP", "VERIFYACCOUNTPASSWORD", "VERIFYACCOUNTIDENTITY", "BLESSSESSION", "WRITELOG"]),
+    ("nothing here has such a part", &["REFRESHOSDATA", "RECONNECTCLUSTERADMIN", "SETTRACE"]),
+    ("sessions end with the server", &["KILLSESSION", "KILLACCOUNTSESSIONS", "SHUTDOWN"]),
+    ("it lasts as long as the server runs", &["SETLOGALL", "SETSTATELEMENT", "REPORTFAILEDLOGINADDRESS"]),
+    ("it lasts as long as the server runs", &["TEMPBLACKLISTIP", "SETTEMPBLACKLISTEDIPS"]),
+    ("it keeps the moment alone, as preferences are kept", &["RESETACCOUNTSTAT", "RESETDOMAINSTAT"]),
+];
+
 /// A command that is offered, as the page of commands has it.
 pub(crate) struct Offered {
     pub(crate) name: String,
     /// Whether anybody who has logged in may call it.
     is_for_everybody: bool,
+    /// Whether it shows nothing, as what changes something does.
+    is_change: bool,
 }
 
 /// The commands that are offered.
@@ -24,7 +43,11 @@ pub(crate) fn offered() -> Vec<Offered> {
         let cells: Vec<&str> = line.strip_prefix("| `")?.split(" | ").collect();
         let name = cells[0].split(['`', ' ']).next()?.to_owned();
         let is_offered = !line.contains("(not supported)");
-        is_offered.then(|| Offered { name, is_for_everybody: cells[1] == "everybody" })
+        is_offered.then(|| Offered {
+            name,
+            is_for_everybody: cells[1] == "everybody",
+            is_change: cells[2] == "nothing",
+        })
     };
     page.replace("\\|", "").lines().filter_map(row).collect()
 }
@@ -68,7 +91,7 @@ fn answers() -> BTreeMap<String, BTreeSet<u16>> {
 fn every_offered_command_succeeds_in_some_transcript_and_is_refused_in_one() {
     let answers = answers();
     let mut unseen = Vec::new();
-    for Offered { name, is_for_everybody } in offered() {
+    for Offered { name, is_for_everybody, .. } in offered() {
         let codes = answers.get(&name).cloned().unwrap_or_default();
         let never = NEVER_SUCCEED.iter().any(|(command, _)| *command == name);
         if !never && !codes.iter().any(|code| code / 100 == 2) {
@@ -82,4 +105,18 @@ fn every_offered_command_succeeds_in_some_transcript_and_is_refused_in_one() {
         }
     }
     report("commands that transcripts do not show", &unseen);
+}
+
+#[test]
+fn whatever_a_command_changes_is_looked_for_after_a_kill() {
+    let drawn: BTreeSet<&str> =
+        LEDGERS.iter().flat_map(|text| text.split(|it: char| !it.is_ascii_uppercase())).collect();
+    let not_kept: BTreeSet<&str> = NOT_KEPT.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    let mut offences = Vec::new();
+    for Offered { name, .. } in offered().into_iter().filter(|command| command.is_change) {
+        if !drawn.contains(&*name) && !not_kept.contains(&*name) {
+            offences.push(format!("{name} is in no ledger"));
+        }
+    }
+    report("commands that no kill interrupts", &offences);
 }
