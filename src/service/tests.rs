@@ -6,7 +6,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
 
 use super::world::{COST, IMPORTED, SETTINGS, World, postmaster, secret, verification, wait_until};
-use super::{Answer, Count, Request, Service, ServiceSettings, lock};
+use super::{Answer, Count, Request, Service, ServiceSettings, Ticket, lock};
 use crate::auth::prove;
 use crate::auth::{Credentials, ScramVerifier};
 use crate::control::Action;
@@ -360,6 +360,35 @@ fn a_job_beyond_the_queues_length_is_turned_away_at_once() {
     let kinds: Vec<_> = world.answers(4).iter().map(|(session, answer)| (*session, kind(answer))).collect();
     assert_eq!(kinds, [(1, "accepted"), (2, "busy"), (4, "changed"), (6, "denied")]);
     service.stop();
+}
+
+#[test]
+fn a_domain_in_which_an_account_was_found_is_not_crowded_out_by_invented_ones() {
+    const QUEUE_LENGTH_MAX: u8 = 32;
+    let world = World::new();
+    for is_known in [false, true] {
+        let queue_length_max = usize::from(QUEUE_LENGTH_MAX);
+        let service = world.start(ServiceSettings { workers: 1, queue_length_max, ..SETTINGS });
+        if is_known {
+            assert!(matches!(world.verify(&service, "postmaster", "wrong secret"), Verdict::Denied(_)));
+        }
+        world.store.hold_reads(true);
+        let login = |name: &str, session| {
+            let peer = [192, 0, 2, session].into();
+            service.submit(verification(name, "secret"), &Ticket { peer, ..world.ticket(session.into()) })
+        };
+        let begun = service.snapshot().of(Count::Begun);
+        assert!(login("user@invented.example", 0).is_none());
+        wait_until(&service, Count::Begun, begun + 1);
+        for number in 1..=QUEUE_LENGTH_MAX {
+            assert!(login(&format!("user@invented{number}.example"), number).is_none(), "{number}");
+        }
+        assert!(login("user@another.example", 100).is_some());
+        assert_eq!(login("user@example.com", 101).is_none(), is_known);
+        world.store.hold_reads(false);
+        world.answers(1 + usize::from(QUEUE_LENGTH_MAX) + usize::from(is_known));
+        service.stop();
+    }
 }
 
 #[test]
