@@ -24,6 +24,9 @@ use super::settings::Source;
 /// Descriptors a server needs apart from its sessions, generously: rings, listeners, store, log.
 const OTHER_FILES_COUNT: u64 = 256;
 
+/// Whether the system gives huge pages to who asks for them.
+const HUGE_PAGES_MODE: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+
 const LISTENER: &str = "listener";
 
 /// How something stands.
@@ -75,6 +78,7 @@ pub(crate) fn doctor(path: &Path, source: &Source) -> Result<(String, usize), Fa
     checks.push(check_data(path));
     let workers = thread::available_parallelism().map_or(1, usize::from);
     checks.push(check_memory(config.argon2id, workers, available_kib()));
+    checks.push(check_huge_pages(fs::read_to_string(HUGE_PAGES_MODE).ok().as_deref()));
     checks.push(check_hashing(config.argon2id, workers)?);
     let bad = checks.iter().filter(|check| check.state == State::Bad).count();
     Ok((table(&checks)?, bad))
@@ -269,6 +273,20 @@ fn check_memory(cost: Argon2idCost, workers: usize, available_kib: Option<u64>) 
     }
 }
 
+/// `mode` is the system's list of modes with brackets around its own
+/// (admin-guide/mm/transhuge.rst of the kernel's documentation); `None` where it has no huge pages.
+fn check_huge_pages(mode: Option<&str>) -> Check {
+    const NAME: &str = "huge pages";
+    let Some(mode) = mode.and_then(|mode| mode.split_once('[')?.1.split_once(']')).map(|(mode, _)| mode) else {
+        return Check::doubtful(NAME, "this kernel has none", "take one with CONFIG_TRANSPARENT_HUGEPAGE");
+    };
+    let detail = format!("{mode}: without them each hash takes longer");
+    match mode {
+        "never" => Check::doubtful(NAME, detail, format!("echo madvise > {HUGE_PAGES_MODE}")),
+        _ => Check::good(NAME, format!("{mode}, so hashes get them")),
+    }
+}
+
 /// What a hash takes here, and how many logins a second that makes.
 fn check_hashing(cost: Argon2idCost, workers: usize) -> Result<Check, Failure> {
     const HASHES_COUNT: u32 = 5;
@@ -344,6 +362,15 @@ mod tests {
         }
         fs::write(path.join("file"), "").unwrap();
         assert_eq!(check_data(&path.join("file")).state, State::Bad);
+    }
+
+    #[test]
+    fn huge_pages_may_not_be_forbidden() {
+        let state = |mode| check_huge_pages(mode).state;
+        assert_eq!(state(Some("always [madvise] never\n")), State::Good);
+        assert_eq!(state(Some("[always] madvise never\n")), State::Good);
+        assert_eq!(state(Some("always madvise [never]\n")), State::Doubtful);
+        assert_eq!(state(None), State::Doubtful);
     }
 
     #[test]
