@@ -11,6 +11,7 @@
 //! A handshake is answered with a signature. With a key on an elliptic curve that is part of the
 //! ordinary work of a turn; with an RSA key it takes ten times as long, and
 //! [`Session::is_slow`] asks for another thread, which is handed a [`Step`].
+#![doc = include_str!("offered.md")]
 
 mod certificates;
 mod endpoint;

@@ -2,6 +2,7 @@
 
 pub(crate) mod debian;
 mod haproxy;
+mod offered;
 pub(crate) mod sasl;
 mod secure;
 
