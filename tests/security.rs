@@ -69,20 +69,31 @@ fn both_versions_and_keys_of_both_kinds_work() {
     }
 }
 
-/// Sessions come and go while `body` runs; none of them fails.
+/// Sessions come and go while `body` runs, and one stays and works; none of them fails. `body` sees how
+/// many there have been.
 fn under_load(home: &Home, config: &Arc<ClientConfig>, body: impl FnOnce(&AtomicUsize)) {
     let (is_over, sessions) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let logged_in = || {
+        let mut client = secured(home, config);
+        assert_eq!(client.ask("USER alice"), "300 please send the PASS");
+        assert_eq!(client.ask(&format!("PASS {OLD}")), "200 login OK, proceed");
+        client
+    };
     std::thread::scope(|scope| {
-        let load = || {
+        let come_and_go = || {
             while !is_over.load(Ordering::Relaxed) {
-                let mut client = secured(home, config);
-                assert_eq!(client.ask("USER alice"), "300 please send the PASS");
-                assert_eq!(client.ask(&format!("PASS {OLD}")), "200 login OK, proceed");
-                assert!(client.ask("QUIT").starts_with("200 "));
+                assert!(logged_in().ask("QUIT").starts_with("200 "));
                 sessions.fetch_add(1, Ordering::Relaxed);
             }
         };
-        let loads = [scope.spawn(load), scope.spawn(load)];
+        let stay = || {
+            let mut client = logged_in();
+            while !is_over.load(Ordering::Relaxed) {
+                assert!(client.ask("NOOP").starts_with("200 "));
+            }
+            assert!(client.ask("QUIT").starts_with("200 "));
+        };
+        let loads = [scope.spawn(come_and_go), scope.spawn(come_and_go), scope.spawn(stay)];
         body(&sessions);
         is_over.store(true, Ordering::Relaxed);
         loads.into_iter().for_each(|load| load.join().unwrap());
@@ -93,20 +104,24 @@ fn shown_certificate(home: &Home, config: &Arc<ClientConfig>) -> Vec<u8> {
     secured(home, config).tls().peer_certificates().unwrap()[0].to_vec()
 }
 
+const REPLACEMENTS: usize = 12;
+
 #[test]
-fn a_certificate_is_replaced_under_load_and_no_session_fails() {
-    let (identity, others) = (Identity::new(), [Identity::new(), Identity::new()]);
+fn a_certificate_is_replaced_under_load_over_and_over_and_no_session_fails() {
+    let (identity, others) = (Identity::new(), [Identity::new(), Identity::new(), Identity::new()]);
     let home = home(&identity);
     let mut program = home.serve();
-    let config = trust(&[identity.chain(), others[0].chain(), others[1].chain()]);
+    let chains: Vec<_> = [&identity].into_iter().chain(&others).map(Identity::chain).collect();
+    let config = trust(&chains);
     under_load(&home, &config, |sessions| {
-        for (index, other) in others.iter().enumerate() {
+        for index in 0..REPLACEMENTS {
+            let other = &others[index % others.len()];
             let before = sessions.load(Ordering::Relaxed);
             identity.adopt(other);
-            if index == 0 {
+            // Every fourth is noticed without being told.
+            if index % 4 > 0 {
                 program.signal(Signal::HUP);
             }
-            // The second one is noticed without being told.
             await_that("the new certificate", || shown_certificate(&home, &config) == other.certificate());
             await_that("sessions", || sessions.load(Ordering::Relaxed) > before + 2);
         }
