@@ -7,7 +7,9 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
+use base64ct::{Base64, Encoding};
 use keyturn::model::limits::{ARGON2ID_KIB_WRITTEN_MAX, ARGON2ID_M_KIB_MAX};
+use keyturn::store::{Embedded, Outcome, Store, Transaction, Write};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::world::client::{Client, Heard, PATIENCE};
@@ -544,4 +546,29 @@ fn connections_wait_while_there_are_no_descriptors_and_are_accepted_when_some_re
         assert_eq!(waiting.ask("NOOP"), "200 OK");
     }
     assert_eq!(program.said().matches("cannot be accepted").count(), 1, "{}", program.said());
+}
+
+/// The salt that a client is told who wants to log in as somebody.
+fn told_salt(home: &Home, name: &str) -> String {
+    let first = Base64::encode_string(format!("n,,n={name},r=nonce").as_bytes());
+    let challenge = greeted(home).ask(&format!("AUTH SCRAM-SHA-256 {first}"));
+    let challenge = challenge.strip_prefix("300 ").unwrap_or_else(|| panic!("{challenge}"));
+    let challenge = String::from_utf8(Base64::decode_vec(challenge).unwrap()).unwrap();
+    challenge.split(',').find(|part| part.starts_with("s=")).unwrap().to_owned()
+}
+
+#[test]
+fn a_store_without_a_key_for_decoys_is_given_one_at_the_start() {
+    let home = Home::new("communigate", FAST);
+    home.add_account("alice", "blue harbor 42");
+    let store = Embedded::open(&home.data_path().join("accounts.redb")).unwrap();
+    let without = Transaction { expect: Vec::new(), write: vec![Write::Delete(b"K".to_vec())] };
+    assert!(matches!(store.commit(&[without]).unwrap()[..], [Outcome::Committed(_)]));
+    drop(store);
+    let program = home.serve();
+    let told = ["alice", "nobody"].map(|name| told_salt(&home, name));
+    assert_ne!(told[0], told[1]);
+    program.kill();
+    let _program = home.serve();
+    assert_eq!(told, ["alice", "nobody"].map(|name| told_salt(&home, name)), "it is kept");
 }

@@ -63,6 +63,20 @@ impl Directory {
         Ok(change.0)
     }
 
+    /// What to commit to give a key for decoys to a directory that was founded without one; `None`:
+    /// it has one.
+    ///
+    /// # Errors
+    /// [`ReadFault`] when the store fails.
+    pub fn complete_decoy_key(&self) -> Result<Option<Transaction>, ReadFault> {
+        if self.store.read(keys::DECOY_KEY)?.is_some() {
+            return Ok(None);
+        }
+        let mut change = Change::default();
+        change.create(keys::DECOY_KEY.into(), DecoyKey::draw().as_bytes().to_vec());
+        Ok(Some(change.0))
+    }
+
     /// What to commit to create a domain at the time `created_at`, in seconds since 1970.
     ///
     /// # Errors

@@ -106,6 +106,14 @@ impl Data {
         self.commit(self.directory.found(postmaster)?)
     }
 
+    /// Adds what a directory lacks that was set up without it, as one by an earlier version.
+    ///
+    /// # Errors
+    /// As the store tells.
+    pub(crate) fn complete(&self) -> Result<(), Failure> {
+        self.directory.complete_decoy_key()?.map_or(Ok(()), |missing| self.commit(missing))
+    }
+
     /// The administrator's account.
     ///
     /// # Errors

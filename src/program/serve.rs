@@ -64,6 +64,7 @@ fn run(
     if let Some(done) = welcome::found(data, path)? {
         event!(target: "SYSTEM", MAJOR, "{done}");
     }
+    data.complete()?;
     raise_open_files();
     let clock = Clock::new();
     let control = Arc::new(Control::new(data.config.clone(), !source.listen.is_empty(), clock.clone()));
