@@ -10,6 +10,7 @@ mod proxy;
 mod records;
 mod sasl;
 mod session;
+mod vault;
 
 use keyturn::auth::{Credentials, legacy};
 use keyturn::cli;
@@ -22,6 +23,7 @@ pub use proxy::proxy;
 pub use records::records;
 pub use sasl::sasl;
 pub use session::{session, stls};
+pub use vault::vault;
 
 /// Cuts an input at its first NUL. Without one, all of it is the stream.
 fn choices_and_stream(input: &[u8]) -> (&[u8], &[u8]) {
