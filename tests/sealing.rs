@@ -106,6 +106,7 @@ fn a_key_that_is_lost_or_mistyped_is_told_at_the_start_and_nobody_is_locked_out(
     for command in [&["serve"][..], &["account", "list"], &["account", "passwd", "alice", "--generate"]] {
         let said = refused(&home, command);
         assert!(said.contains(&format!("sealed with the key {id}")) && said.contains("correct it"), "{said}");
+        assert!(said.contains("keyturn.toml:4: master_key: "), "{said}");
     }
     home.configure(&home.configuration("communigate", FAST));
     let said = refused(&home, &["serve"]);
@@ -125,7 +126,8 @@ fn a_file_that_is_no_file_of_keys_or_open_to_others_is_refused() {
     let refusal = refused(&home, &["serve"]);
     assert!(refusal.contains("No such file") && refusal.contains("makes a first key"), "{refusal}");
     write_keys(&home, "");
-    assert!(refused(&home, &["serve"]).contains("holds no key"));
+    let refusal = refused(&home, &["serve"]);
+    assert!(refusal.contains("keyturn.toml:4: master_key: ") && refusal.contains("holds no key"), "{refusal}");
     fs::write(&path, "hunter2-hunter2\n").unwrap();
     let said = refused(&home, &["check"]);
     assert!(said.contains("line 1 is no key of 64 hexadecimal digits") && !said.contains("hunter2"), "{said}");

@@ -25,6 +25,7 @@ mod print;
 pub use difference::Difference;
 pub use listener::{Address, Cleartext, Listener, Restriction};
 pub use module::ModuleFault;
+pub use parse::line_of;
 
 /// The port a listener has when nothing else is said: CommuniGate Pro's own choice where port 106
 /// is taken, and one that needs no privilege.

@@ -34,6 +34,14 @@ pub(super) fn parse(text: &str, default: &Config) -> Result<Config, Vec<ConfigEr
     if list.is_empty() { Ok(config) } else { Err(list) }
 }
 
+/// The line of `text`, counted from 1, where `key` stands above the first table; `None`: nowhere.
+#[must_use]
+pub fn line_of(text: &str, key: &str) -> Option<usize> {
+    let (document, _) = DeTable::parse_recoverable(text);
+    let (name, _) = document.get_ref().iter().find(|(name, _)| name.get_ref() == key)?;
+    Some(Problems::new(text).line(&name.span()))
+}
+
 fn read<'i>(problems: &mut Problems<'i>, document: &DeTable<'i>, default: Config) -> Config {
     let mut fields = Fields::new(problems, "", Some(document), 0..0);
     let main_domain = fields.text("main_domain", DomainName::parse).unwrap_or(default.main_domain);

@@ -38,7 +38,7 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
         Some(names) => write!(out, "\nTLS with certificates for {names} names").map_err(Failure::failed)?,
         None => out.push_str("\nno TLS: there is no [[certificate]]"),
     }
-    match master_key::describe(&config)? {
+    match master_key::describe(&config, source)? {
         Some(keys) => write!(out, "\npasswords are sealed, master key {keys}").map_err(Failure::failed)?,
         None => out.push_str("\npasswords are not sealed: there is no master_key"),
     }

@@ -82,7 +82,7 @@ impl Data {
         };
         let directory = Directory::new(Arc::clone(&store), config.main_domain.clone());
         let data = Self { store, directory, config };
-        master_key::unlock(&data)?;
+        master_key::unlock(&data, source)?;
         Ok(data)
     }
 

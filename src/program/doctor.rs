@@ -71,7 +71,7 @@ pub(crate) fn doctor(path: &Path, source: &Source) -> Result<(String, usize), Fa
     let mut checks = check_ring();
     checks.push(configuration);
     checks.push(check_certificates(&config));
-    checks.push(check_master_key(&config));
+    checks.push(check_master_key(&config, source));
     checks.push(check_open_files(&config));
     checks.push(check_locked_memory());
     checks.extend(config.listeners.iter().map(|listener| check_listener(&listener.address)));
@@ -123,9 +123,9 @@ fn check_certificates(config: &Config) -> Check {
     }
 }
 
-fn check_master_key(config: &Config) -> Check {
+fn check_master_key(config: &Config, source: &Source) -> Check {
     const NAME: &str = "master key";
-    match master_key::describe(config) {
+    match master_key::describe(config, source) {
         Ok(Some(keys)) => Check::good(NAME, keys),
         Ok(None) => Check::good(NAME, "none, so passwords' hashes are not sealed"),
         Err(failure) => Check::bad(NAME, failure.text, "correct master_key, or the file that it names"),

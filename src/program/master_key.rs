@@ -13,6 +13,10 @@ use zeroize::Zeroizing;
 
 use super::data::Data;
 use super::failure::{Exit, Failure};
+use super::settings::Source;
+
+/// The key of the configuration.
+const KEY: &str = "master_key";
 
 /// The name of systemd's credential (systemd.exec(5), `LoadCredential=`).
 const CREDENTIAL: &str = "master_key";
@@ -37,9 +41,10 @@ pub(crate) fn path(config: &Config) -> Option<PathBuf> {
 ///
 /// # Errors
 /// The file cannot be read, is open to others, or holds something else than keys.
-pub(crate) fn load(config: &Config) -> Result<Vec<MasterKey>, Failure> {
+pub(crate) fn load(config: &Config, source: &Source) -> Result<Vec<MasterKey>, Failure> {
     let Some(path) = path(config) else { return Ok(Vec::new()) };
-    let wrong = |why: String| Failure::new(Exit::Misconfigured, format!("master_key: {}: {why}", path.display()));
+    let wrong =
+        |why: String| Failure::new(Exit::Misconfigured, format!("{}: {}: {why}", source.place(KEY), path.display()));
     // The mode is that of the very file which is read.
     let file = OpenOptions::new().read(true).open(&path).map_err(|fault| {
         let is_absent = fault.kind() == io::ErrorKind::NotFound;
@@ -58,22 +63,22 @@ pub(crate) fn load(config: &Config) -> Result<Vec<MasterKey>, Failure> {
 ///
 /// # Errors
 /// As [`load`]; or the store has records under a key that is not among them.
-pub(crate) fn unlock(data: &Data) -> Result<(), Failure> {
-    take(data, &data.config)
+pub(crate) fn unlock(data: &Data, source: &Source) -> Result<(), Failure> {
+    take(data, &data.config, source)
 }
 
 /// As [`unlock`], with the keys that `config` means, which may have changed since.
 ///
 /// # Errors
 /// As [`unlock`].
-pub(crate) fn take(data: &Data, config: &Config) -> Result<(), Failure> {
-    let keys = load(config)?;
-    data.directory.check_keys(&keys).map_err(|fault| missing(fault, config, &keys))?;
+pub(crate) fn take(data: &Data, config: &Config, source: &Source) -> Result<(), Failure> {
+    let keys = load(config, source)?;
+    data.directory.check_keys(&keys).map_err(|fault| missing(fault, config, source, &keys))?;
     data.directory.use_keys(keys, |naming| data.commit(naming))
 }
 
 /// What to do about records that cannot be opened.
-fn missing(fault: KeyFault, config: &Config, keys: &[MasterKey]) -> Failure {
+fn missing(fault: KeyFault, config: &Config, source: &Source, keys: &[MasterKey]) -> Failure {
     let id = match fault {
         KeyFault::Read(fault) => return fault.into(),
         KeyFault::Missing(id) => id,
@@ -85,7 +90,8 @@ fn missing(fault: KeyFault, config: &Config, keys: &[MasterKey]) -> Failure {
             format!("{} has {} instead: correct it, or add that key behind the others", path.display(), ids.join(" "))
         }
     };
-    Failure::new(Exit::Misconfigured, format!("master_key: passwords are sealed with the key {id}, and {have}"))
+    let place = source.place(KEY);
+    Failure::new(Exit::Misconfigured, format!("{place}: passwords are sealed with the key {id}, and {have}"))
 }
 
 fn check_mode(file: &File) -> Result<(), String> {
@@ -127,8 +133,8 @@ fn parse(text: &str) -> Result<Vec<MasterKey>, String> {
 ///
 /// # Errors
 /// As [`load`].
-pub(crate) fn describe(config: &Config) -> Result<Option<String>, Failure> {
-    let keys = load(config)?;
+pub(crate) fn describe(config: &Config, source: &Source) -> Result<Option<String>, Failure> {
+    let keys = load(config, source)?;
     let Some((first, others)) = keys.split_first() else { return Ok(None) };
     let shown = path(config).as_deref().map(Path::display).map(|path| path.to_string()).unwrap_or_default();
     let others = if others.is_empty() { String::new() } else { format!(", and {} for older records", others.len()) };

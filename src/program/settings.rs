@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use keyturn::config::{Address, Config, ConfigError, Listener};
+use keyturn::config::{self, Address, Config, ConfigError, Listener};
 use keyturn::model::DomainName;
 
 use super::failure::{Exit, Failure};
@@ -33,6 +33,16 @@ impl Source {
             config.listeners = self.listen.iter().cloned().map(Listener::at).collect();
         }
         Ok(config)
+    }
+
+    /// Where `key` stands, as what is wrong with it is told: `FILE:LINE: KEY`. The key alone where no
+    /// file has it.
+    pub(crate) fn place(&self, key: &str) -> String {
+        let line = |path: &PathBuf| config::line_of(&std::fs::read_to_string(path).ok()?, key);
+        match self.file.as_ref().and_then(|path| Some((path.display(), line(path)?))) {
+            Some((shown, line)) => format!("{shown}:{line}: {key}"),
+            None => key.to_owned(),
+        }
     }
 }
 

@@ -98,7 +98,7 @@ impl Desk {
 
     fn reseal(&self, data: &Data, source: &Source, tell: impl FnMut(Tally)) -> Result<Tally, Failure> {
         let config = source.load(Some(&data.config.main_domain))?;
-        master_key::take(data, &config)?;
+        master_key::take(data, &config, source)?;
         work::reseal(data, &self.is_over, tell)
     }
 }
