@@ -2,9 +2,10 @@
 
 #![allow(dead_code, reason = "every bench uses the parts that it needs")]
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -22,6 +23,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_keyturn");
 pub(crate) const DOMAIN: &str = "bench.example";
 const CHANNELS: usize = 20_000;
 const CONFIG: &str = "keyturn.toml";
+const KEYS: &str = "master-key";
 
 /// A throw-away data directory and its configuration.
 #[derive(Debug)]
@@ -34,13 +36,34 @@ pub(crate) struct Home {
 impl Home {
     /// An empty one, for a server with so many shards, where passwords cost `cost`.
     pub(crate) fn new(shards: usize, cost: Argon2idCost) -> io::Result<Self> {
-        let Argon2idCost { m_kib, t, p } = cost;
         let settings = format!("shards = {shards}\nchannels = {CHANNELS}\nlogin_seconds = 600\n");
-        Self::configured(&settings, &format!("[argon2id]\nm_kib = {m_kib}\nt = {t}\np = {p}\n"))
+        Self::configured(&settings, &table(cost))
+    }
+
+    /// An empty one with these settings, where passwords cost `cost` and records are sealed with the key of
+    /// this digit.
+    pub(crate) fn sealed(settings: &str, cost: Argon2idCost, digit: char) -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let settings = format!("{settings}master_key = \"{}\"\n", folder.path().join(KEYS).display());
+        let home = Self::in_folder(folder, &settings, &table(cost))?;
+        home.write_keys(&[digit])?;
+        Ok(home)
+    }
+
+    /// Writes the file of the master keys of these digits, of which the first seals.
+    pub(crate) fn write_keys(&self, digits: &[char]) -> io::Result<()> {
+        let keys: String = digits.iter().map(|digit| digit.to_string().repeat(64) + "\n").collect();
+        let path = self.path().join(KEYS);
+        fs::write(&path, keys)?;
+        fs::set_permissions(path, Permissions::from_mode(0o600))
     }
 
     fn configured(settings: &str, tables: &str) -> io::Result<Self> {
-        let (folder, address) = (tempfile::tempdir()?, free_address()?);
+        Self::in_folder(tempfile::tempdir()?, settings, tables)
+    }
+
+    fn in_folder(folder: TempDir, settings: &str, tables: &str) -> io::Result<Self> {
+        let address = free_address()?;
         let listener = format!("[[listener]]\naddress = \"{address}\"\n");
         let config = format!("main_domain = \"{DOMAIN}\"\n{settings}{tables}{listener}");
         fs::write(folder.path().join(CONFIG), config)?;
@@ -94,6 +117,10 @@ impl Home {
     }
 }
 
+fn table(Argon2idCost { m_kib, t, p }: Argon2idCost) -> String {
+    format!("[argon2id]\nm_kib = {m_kib}\nt = {t}\np = {p}\n")
+}
+
 /// A running server, ended and forgotten when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -124,6 +151,11 @@ impl Server {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.home.address
+    }
+
+    /// Where it lives.
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Its process.

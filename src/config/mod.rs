@@ -132,8 +132,8 @@ pub struct Live {
     pub address_failures: Duration,
     /// Key `address_block_seconds`: how long an address is blocked, 1 to 86400. Default 600.
     pub address_block: Duration,
-    /// Key `failed_reply_delay_ms`: how long the reply to a failed login is held back, 0 to
-    /// 60000. Default 1000.
+    /// Key `failed_reply_delay_ms`: how long after a login came it is refused at the soonest, 0 to
+    /// 60000, where less than 50 is as much as 50. Default 1000.
     pub failed_reply_delay: Duration,
     /// Key `password_length_min`: least length of a new password in characters, 1 to 1024 (of
     /// which no password has more bytes). Bytes count where it is not UTF-8. Default 8.

@@ -1,10 +1,11 @@
 //! The threads that hash. A worker does all of a login, or all of a change but its commit, in one
 //! go: it reads the account, so that no ring thread ever waits for the store, and hashes.
 
+use std::hint::spin_loop;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
@@ -36,6 +37,11 @@ const NICENESS: i32 = 19;
 /// A worker that had nothing to do for so long overwrites what its last hash left in memory. Doing
 /// it after each hash would cost as much as a tenth of the hash.
 const WIPED_AFTER: Duration = Duration::from_secs(1);
+
+/// How long it takes to find out what a challenge is made from: several times what the longest way
+/// through the directory does, as long as that is in memory. Nobody tells by the time of a challenge
+/// whether there is such an account. (A refusal waits far longer, by a timer.)
+const FOUND_OUT_IN: Duration = Duration::from_micros(50);
 
 /// One thread of the pool.
 #[derive(Debug)]
@@ -83,7 +89,9 @@ impl Worker {
     fn work(&mut self, job: Job) {
         let Job { request, ticket } = job;
         let answer = match request {
-            Request::Ask { question, domain } => Answer::Told(self.find_out(&question, domain.as_deref())),
+            Request::Ask { question, domain } => {
+                Answer::Told(taking(FOUND_OUT_IN, || self.find_out(&question, domain.as_deref())))
+            }
             Request::Verify { login, domain, evidence, is_under_tls } => {
                 Answer::Verified(self.verify(&login, domain.as_deref(), (evidence, is_under_tls), ticket.peer))
             }
@@ -227,6 +235,17 @@ impl Worker {
             self.counters.add(Count::UpgradesGivenUp, 1);
         }
     }
+}
+
+/// Lets `act` act, and returns what it does when that has taken `time`, or longer. No timer is as fine.
+#[expect(clippy::disallowed_methods, reason = "the product's clock counts milliseconds: too coarse here")]
+fn taking<T>(time: Duration, act: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let result = act();
+    while begun.elapsed() < time {
+        spin_loop();
+    }
+    result
 }
 
 /// The time to wait in tens of seconds or in minutes, for people, and a day at most.

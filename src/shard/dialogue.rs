@@ -2,6 +2,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tracing::{enabled, event};
 
@@ -44,6 +45,8 @@ pub(super) struct Dialogue {
     owed: Option<Arc<AtomicBool>>,
     /// What the next part of the answer is made from, while the one before is being sent.
     rest: Option<Box<Order>>,
+    /// When the login came that is being looked at.
+    asked_at: Tick,
     /// When the reply that is held back may go.
     pub delayed_until: Tick,
     /// Whether STLS has been answered, and TLS is to begin.
@@ -66,6 +69,7 @@ impl Dialogue {
             verb: None,
             owed: None,
             rest: None,
+            asked_at: Tick::NEVER,
             delayed_until: Tick::NEVER,
             starts_tls: false,
             closing: None,
@@ -233,6 +237,7 @@ impl Dialogue {
             }
             Effect::Draw => Some(Event::Drawn(nonce())),
             Effect::Verify { login, evidence } => {
+                self.asked_at = desk.now;
                 self.method = evidence.method();
                 self.subject = Some(login.to_string().into());
                 let domain = desk.listeners[self.listener].domain.clone();
@@ -265,7 +270,7 @@ impl Dialogue {
                 self.ask(key, Request::GoOn(rest), desk)
             }
             Effect::Delay => {
-                self.delayed_until = desk.now + desk.live.failed_reply_delay;
+                self.delayed_until = refused_at(self.asked_at, desk.now, desk.live.failed_reply_delay);
                 None
             }
             Effect::StartTls => {
@@ -413,6 +418,17 @@ impl Dialogue {
     }
 }
 
+/// What a refusal is held back for at the least: longer than it takes to look at a password where nothing
+/// else waits.
+const HELD_MIN: Duration = Duration::from_millis(50);
+
+/// When a login is refused that came at `asked` and has been looked at by `now`. Nothing that was found
+/// out meanwhile can be told from that moment: it is fixed when the login comes, unless the work takes
+/// longer than a refusal is held back.
+fn refused_at(asked: Tick, now: Tick, held: Duration) -> Tick {
+    now.max(asked + held.max(HELD_MIN))
+}
+
 /// The first line of an answer, or a later part of one, as a log shows it: of data the length alone.
 fn first_line(answer: &[u8]) -> String {
     let line = answer.split(|&byte| byte == b'\r').next().unwrap_or_default();
@@ -420,5 +436,21 @@ fn first_line(answer: &[u8]) -> String {
         [b'2', b'0', b'1', b' ', ..] => format!("201 ({} bytes)", answer.len()),
         [a, b, c, b' ', ..] if [a, b, c].iter().all(|it| it.is_ascii_digit()) => line.escape_ascii().to_string(),
         _ => format!("the last {} bytes", answer.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_moment_of_a_refusal_is_fixed_when_the_login_comes() {
+        for (held_ms, due) in [(0, 1050), (20, 1050), (1000, 2000)] {
+            let held = Duration::from_millis(held_ms);
+            for now in [1000, 1001, 1049] {
+                assert_eq!(refused_at(Tick(1000), Tick(now), held), Tick(due), "{held_ms} ms, by {now}");
+            }
+        }
+        assert_eq!(refused_at(Tick(1000), Tick(1234), Duration::ZERO), Tick(1234), "no later than need be");
     }
 }
