@@ -81,6 +81,7 @@ fn check(name: &str, said: &[u8], Claim { login, evidence }: &Claim) {
         Evidence::Digest(proof) => {
             assert_eq!(proof.of.method(), name);
             match &proof.of {
+                Digested::Apop { .. } => panic!("it is no mechanism of AUTH"),
                 Digested::CramMd5 { challenge } => assert_eq!(&challenge[..], said),
                 Digested::DigestMd5(parts) => {
                     assert_eq!(&parts.username[..], login.as_bytes());
