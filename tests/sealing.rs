@@ -157,6 +157,19 @@ fn systemds_credential_is_the_key_where_the_file_names_none() {
 }
 
 #[test]
+fn apop_without_a_key_is_said_to_open_no_account() {
+    let home = home();
+    write_keys(&home, "a");
+    let named = format!("{FAST}\nmaster_key = \"{}\"", home.path().join("master-key").display());
+    for (more, is_useless) in [(FAST, true), (&named, false)] {
+        home.configure(&(home.configuration("communigate", more) + "apop = true\n"));
+        let said = run(&home, &["check"], "");
+        assert!(said.contains("greets with a challenge"), "{said}");
+        assert_eq!(said.contains("APOP opens no account"), is_useless, "{said}");
+    }
+}
+
+#[test]
 fn another_key_is_taken_while_passwords_are_changed() {
     let home = home();
     write_keys(&home, "a");

@@ -5,7 +5,7 @@ use crate::notation::{Dictionary, Value};
 /// The domain's setting that names mechanisms.
 const AUTH_METHODS: &str = "AUTHMethods";
 
-/// The mechanisms of AUTH that a domain's setting `AUTHMethods` names: the word All or None, the name
+/// The mechanisms of AUTH, and APOP, that a domain's setting `AUTHMethods` names: the word All or None, the name
 /// of one, or an array of names; All where it is not set. With the name of a mechanism of SCRAM goes
 /// its form that ends in -PLUS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

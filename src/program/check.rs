@@ -29,16 +29,23 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
             write!(out, "\n  {whose}passwords are taken under TLS only: cleartext is \"{policy}\"")
                 .map_err(Failure::failed)?;
         }
+        if listener.apop {
+            out.push_str("\n  greets with a challenge, and clients that know APOP log in by it");
+        }
         for (rule, networks) in rules(listener) {
             let networks = networks.entries().collect::<Vec<_>>().join(", ");
             write!(out, "\n  {rule} {networks}").map_err(Failure::failed)?;
         }
     }
+    let keys = master_key::describe(&config, source)?;
+    if let Some(warning) = without_passwords(&config.listeners, keys.is_some()) {
+        write!(out, "\n{warning}").map_err(Failure::failed)?;
+    }
     match names {
         Some(names) => write!(out, "\nTLS with certificates for {names} names").map_err(Failure::failed)?,
         None => out.push_str("\nno TLS: there is no [[certificate]]"),
     }
-    match master_key::describe(&config, source)? {
+    match keys {
         Some(keys) => write!(out, "\npasswords are sealed, master key {keys}").map_err(Failure::failed)?,
         None => out.push_str("\npasswords are not sealed: there is no master_key"),
     }
@@ -50,6 +57,12 @@ pub(crate) fn check(source: &Source) -> Result<String, Failure> {
     }
     out.push('\n');
     Ok(out)
+}
+
+/// What to say of listeners whose clients find no account that they can log in to by APOP.
+pub(super) fn without_passwords(listeners: &[Listener], has_key: bool) -> Option<&'static str> {
+    let has_apop = listeners.iter().any(|listener| listener.apop);
+    (has_apop && !has_key).then_some("APOP opens no account: without a master_key no password is kept for it")
 }
 
 /// What holds for some addresses alone.

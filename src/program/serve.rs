@@ -22,6 +22,7 @@ use tracing::event;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::certificates::Watch;
+use super::check::without_passwords;
 use super::data::{Absent, Data};
 use super::failure::{Exit, Failure};
 use super::issuers;
@@ -74,6 +75,9 @@ fn run(
         News::Stop => stop_as_by_signal(),
     });
     control.open(&data.directory)?;
+    if let Some(warning) = without_passwords(&data.config.listeners, data.directory.seals()) {
+        event!(target: "SYSTEM", MAJOR, "{warning}");
+    }
     let issuers = issuers::load(&control.config())?;
     // Whoever finds the server serving can ask it for whatever a command asks for.
     let desk = Desk::open(path).map_err(|fault| Failure::failed(format_args!("{}: {fault}", path.display())))?;

@@ -93,7 +93,7 @@ impl Worker {
                 Answer::Told(taking(FOUND_OUT_IN, || self.find_out(&question, domain.as_deref())))
             }
             Request::Verify { login, domain, evidence, is_under_tls } => {
-                Answer::Verified(self.verify(&login, domain.as_deref(), (evidence, is_under_tls), ticket.peer))
+                Answer::Verified(self.verify(&login, domain.as_deref(), evidence, is_under_tls, ticket.peer))
             }
             Request::Order(order) | Request::GoOn(order) => return self.carry_out(*order),
             Request::Command { proof, line, is_inline } => {
@@ -132,7 +132,8 @@ impl Worker {
         &mut self,
         login: &LoginName,
         domain: Option<&DomainName>,
-        (evidence, is_under_tls): (Evidence, bool),
+        evidence: Evidence,
+        is_under_tls: bool,
         peer: IpAddr,
     ) -> Verdict {
         let control = Arc::clone(&self.routes.reader.control);
