@@ -82,8 +82,15 @@ fn built_in() -> Dictionary {
     let flow = [count.to_string(), format!("{}m", period.as_secs() / 60)];
     let flow = Value::Array(flow.iter().map(|text| Value::from(text.as_str())).collect());
     let encryption = Encryption::default().as_str();
-    let words =
-        [("UseAppPassword", "YES"), ("PWDAllowed", "YES"), ("AccessModes", "All"), (Encryption::KEY, encryption)];
+    let words = [
+        ("UseAppPassword", "YES"),
+        ("UseCertificateAuth", "NO"),
+        ("UseExtPassword", "NO"),
+        ("RequireAPOP", "NO"),
+        ("PWDAllowed", "YES"),
+        ("AccessModes", "All"),
+        (Encryption::KEY, encryption),
+    ];
     words.map(|(key, word)| (key, Value::from(word))).into_iter().chain([(FAILED_LOGIN_FLOW, flow)]).collect()
 }
 
