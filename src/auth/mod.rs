@@ -52,3 +52,18 @@ pub fn nonce() -> Nonce {
 fn fill_random(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the system gives random bytes");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_nonce_is_drawn_twice_and_none_follows_from_another() {
+        let drawn: Vec<[u64; 2]> = (0..1000).map(|_| super::nonce().0).collect();
+        for part in [0, 1] {
+            assert_eq!(drawn.iter().map(|nonce| nonce[part]).collect::<BTreeSet<_>>().len(), drawn.len());
+            let steps = drawn.windows(2).map(|pair| pair[1][part].wrapping_sub(pair[0][part]));
+            assert_eq!(steps.collect::<BTreeSet<_>>().len(), drawn.len() - 1);
+        }
+    }
+}
