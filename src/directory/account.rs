@@ -91,10 +91,10 @@ impl Account {
     }
 
     /// Whether `evidence` is taken as it came: a password or a token under TLS alone where
-    /// `RequireAPOP`, whose name in CommuniGate Pro's pages is "Secure Method Required", is YES.
+    /// `RequireAPOP`, whose name in CommuniGate Pro's pages is "Secure Method Required", is on.
     #[must_use]
     pub fn takes(&self, evidence: &Evidence, is_under_tls: bool) -> bool {
-        is_under_tls || !evidence.tells_secret() || !settings::is_yes(self.settings.get("RequireAPOP"))
+        is_under_tls || !evidence.tells_secret() || !settings::is_required(self.settings.get("RequireAPOP"))
     }
 
     fn is_open(&self) -> bool {

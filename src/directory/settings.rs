@@ -129,6 +129,12 @@ pub(super) fn is_yes(value: Option<&Value>) -> bool {
     value.is_some_and(|value| is_word(value, "YES"))
 }
 
+/// Whether a setting that defaults to NO, and that asks for something before anybody is let in, is on.
+/// Anything but NO turns it on, for the same reason.
+pub(super) fn is_required(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| !is_word(value, "NO"))
+}
+
 /// Whether a set of access modes, which defaults to All, includes `mode`. The set is the word All
 /// or None, or an array of a number, which tells how many modes there were when it was saved, and
 /// the modes' names.
@@ -178,6 +184,14 @@ mod tests {
     #[test]
     fn another_switch_is_on_by_yes_alone() {
         assert!(!is_yes(None) && is_yes(Some(&value("yes"))) && !is_yes(Some(&value("NO"))));
+    }
+
+    #[test]
+    fn what_is_required_is_so_by_anything_but_no() {
+        for (text, expected) in [("NO", false), ("no", false), ("YES", true), ("#0", true), ("(NO)", true)] {
+            assert_eq!(is_required(Some(&value(text))), expected, "{text}");
+        }
+        assert!(!is_required(None));
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub enum Denial {
     WrongPassword(AccountName),
     /// The password was not even of use: the account may not log in here.
     Disabled(AccountName),
-    /// Nor was it here: it came in clear, and the account's setting `RequireAPOP` is YES.
+    /// Nor was it here: it came in clear, and the account's setting `RequireAPOP` is on.
     InClear(AccountName),
 }
 

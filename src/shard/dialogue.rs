@@ -358,7 +358,7 @@ impl Dialogue {
             Verdict::Denied(Denial::InClear(account)) => {
                 event!(
                     target: "PWD", MAJOR, session, %peer,
-                    "login refused: '{account}' takes no password in clear, for its RequireAPOP is YES"
+                    "login refused: '{account}' takes no password in clear, for its RequireAPOP is on"
                 );
             }
             Verdict::TooManyFailures { of, .. } => {
