@@ -18,18 +18,18 @@ use md5::Md5;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroizing;
 
-use super::{Recoverable, fill_random};
-use crate::model::{DigestMd5, DigestProof, Digested, Secret, Signature};
+use super::{Recoverable, nonce};
+use crate::model::{DigestMd5, DigestProof, Digested, Nonce, Secret, Signature};
 
 type Md5Bytes = [u8; 16];
 
 impl Recoverable {
-    /// What an account has that has none: nobody knows it.
+    /// What an account has that has none: nobody knows it. Like most passwords it is short, and ASCII.
     #[expect(clippy::expect_used, reason = "16 bytes are a short password")]
     pub(super) fn decoy() -> Self {
-        let mut random = Zeroizing::new([0; 16]);
-        fill_random(&mut *random);
-        Self::new(&Secret::new(&*random).expect("it is short"))
+        let Nonce([number, _]) = nonce();
+        let text = Zeroizing::new(format!("{number:016x}"));
+        Self::new(&Secret::new(text.as_bytes()).expect("it is short"))
     }
 
     /// Whether whoever made `proof` had this password, and what shows him that the server has it, too,
