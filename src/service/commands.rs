@@ -224,16 +224,25 @@ struct Waiting {
 }
 
 impl Tray {
-    /// Puts `order` behind the others, or returns it: too many wait, or the service is stopping.
+    /// Puts `order` behind the others, or returns it: too many wait, or the service is stopping. A clerk
+    /// that sleeps finds it after [`Tray::call`].
     fn put(&self, order: Box<Order>, orders_max: usize) -> Result<(), Box<Order>> {
         let mut waiting = lock(&self.waiting);
         if waiting.is_closed || waiting.orders.len() >= orders_max {
             return Err(order);
         }
         waiting.orders.push_back(order);
-        drop(waiting);
-        self.has_more.notify_one();
         Ok(())
+    }
+
+    /// Wakes as many clerks as there are orders.
+    fn call(&self) {
+        let count = lock(&self.waiting).orders.len();
+        match count {
+            0 => {}
+            1 => self.has_more.notify_one(),
+            _ => self.has_more.notify_all(),
+        }
     }
 
     /// The next order, once there is one; `None`: there will be none.
@@ -279,6 +288,11 @@ impl Clerks {
     /// Queues an order whose answer has begun, however many wait: it was admitted before them.
     pub(super) fn go_on(&self, order: Box<Order>) -> Option<Answer> {
         self.tray.put(order, usize::MAX).err().map(|order| order.decline())
+    }
+
+    /// Lets the orders begin that have been queued.
+    pub(super) fn call(&self) {
+        self.tray.call();
     }
 
     /// Finishes what is queued, then ends the threads.
@@ -444,6 +458,7 @@ mod tests {
             let request = Request::Command { proof: world.proof(), line, is_inline: true };
             assert!(service.submit(request, &world.ticket(session)).is_none());
         }
+        service.begin_commands();
         for (session, answer) in world.answers(6) {
             let Answer::Executed(CommandOutcome::Answered { answer, .. }) = answer else { panic!("{answer:?}") };
             assert_eq!(answer, b"200 OK\r\n", "{session}");
@@ -462,6 +477,7 @@ mod tests {
         ticket.abandoned.store(true, Ordering::Relaxed);
         let line = CommandLine::new(b"CREATEDOMAIN new.example");
         assert!(service.submit(Request::Command { proof: world.proof(), line, is_inline: true }, &ticket).is_none());
+        service.begin_commands();
         assert_eq!(world.answers(1)[0].0, 7);
         assert_eq!(ask(&world, &service, "LISTDOMAINS"), "201 (example.com)");
         service.stop();
@@ -543,6 +559,7 @@ mod tests {
         let ticket = world.ticket(7);
         ticket.abandoned.store(true, Ordering::Relaxed);
         assert!(service.submit(Request::GoOn(rest), &ticket).is_none());
+        service.begin_commands();
         assert!(is_broken(world.answers(1).remove(0).1), "nobody reads it");
         let (_, rest) = begin_list(&world, &service);
         let late = service.clone();

@@ -301,7 +301,8 @@ impl Service {
     }
 
     /// Queues `request`, or returns its answer at once when it needs no work: it could not begin
-    /// in time, too many wait, or the new password breaks a rule that needs no hash.
+    /// in time, too many wait, or the new password breaks a rule that needs no hash. Commands begin
+    /// with the next [`Service::begin_commands`].
     #[must_use]
     pub fn submit(&self, request: Request, ticket: &Ticket) -> Option<Answer> {
         let answer = match self.check_request(request) {
@@ -315,6 +316,12 @@ impl Service {
         };
         self.inner.counters.answered(&answer);
         Some(answer)
+    }
+
+    /// Lets the commands begin that have been queued: called once for all of a shard's turn, for a
+    /// thread that is woken for the first of them takes the core before the second is queued.
+    pub fn begin_commands(&self) {
+        self.inner.clerks.call();
     }
 
     /// Makes a slow step of a handshake on another thread. Returns it, not made, when too many

@@ -205,7 +205,9 @@ impl World {
 
     /// Asks and waits for the answer.
     pub(super) fn ask(&self, service: &Service, request: Request) -> Answer {
-        service.submit(request, &self.ticket(1)).unwrap_or_else(|| self.answers(1).remove(0).1)
+        let answer = service.submit(request, &self.ticket(1));
+        service.begin_commands();
+        answer.unwrap_or_else(|| self.answers(1).remove(0).1)
     }
 
     pub(super) fn verify(&self, service: &Service, login: &str, password: &str) -> Verdict {

@@ -25,6 +25,8 @@ pub(super) struct Desk {
     pub now: Tick,
     /// Counts the turns.
     pub turn: u64,
+    /// In this turn commands were handed in.
+    pub has_ordered: bool,
     /// In this turn somebody was told that the server is busy.
     pub has_refused: bool,
     /// No new lines are obeyed.

@@ -289,6 +289,7 @@ impl Dialogue {
         self.owed = Some(Arc::clone(&abandoned));
         let ticket =
             Ticket { session: key.to_bits(), abandoned, mailbox: Arc::clone(&desk.mailbox), peer: self.peer.ip() };
+        desk.has_ordered |= matches!(request, Request::Command { .. } | Request::GoOn(_));
         let answer = desk.service.submit(request, &ticket)?;
         desk.has_refused |= answer.is_busy();
         Some(self.receive_answer(key, answer, desk))

@@ -112,6 +112,7 @@ impl Shard {
             mailbox,
             now,
             turn: 0,
+            has_ordered: false,
             has_refused: false,
             is_stopping: false,
             effects: Vec::with_capacity(8),
@@ -185,6 +186,9 @@ impl Shard {
         self.obey_control();
         self.go_on();
         self.ring_alarms();
+        if std::mem::take(&mut self.desk.has_ordered) {
+            self.desk.service.begin_commands();
+        }
     }
 
     fn wait(&mut self) -> Wait {
