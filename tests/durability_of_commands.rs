@@ -7,8 +7,7 @@ use std::net::SocketAddr;
 use keyturn::notation::{Form, Value};
 
 use crate::world::client::Client;
-use crate::world::kills::{Ledger, kill_over_and_over, open, reply};
-use crate::world::program::Home;
+use crate::world::kills::{Ledger, administer, home, kill_over_and_over, reply};
 use crate::world::seed::{Chance, seed};
 
 /// How often the server is killed.
@@ -19,8 +18,6 @@ const STREAMS: usize = 4;
 
 /// Objects of one kind in a domain, so that looking at all of them stays quick.
 const OBJECTS_MAX: usize = 4;
-
-const PASSWORD: &str = "postmaster's secret";
 
 /// An account, as its administrator knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -232,7 +229,7 @@ impl Domains {
 impl Ledger for Domains {
     /// Sends one command after another until the server is gone.
     fn stream(&mut self, address: SocketAddr, chance: &mut Chance) {
-        let Some(mut client) = log_in(address) else { return };
+        let Some(mut client) = administer(address) else { return };
         loop {
             let (line, next) = self.draw(chance);
             self.commands += 1;
@@ -247,7 +244,7 @@ impl Ledger for Domains {
     /// All is as acknowledged, or as it is after the one command whose outcome nobody told. With
     /// that the ledger goes on.
     fn check(&mut self, address: SocketAddr) {
-        let mut client = log_in(address).expect("the server runs");
+        let mut client = administer(address).expect("the server runs");
         let possible: Vec<Domain> = [Some(self.domain.clone()), self.unknown.take()].into_iter().flatten().collect();
         let found = look(&mut client, &possible);
         assert!(possible.contains(&found), "found {found:#?}\nbut possible are {possible:#?}");
@@ -340,18 +337,11 @@ fn settings(value: &Value) -> BTreeMap<String, String> {
     dictionary.iter().map(|(key, value)| (key.to_owned(), value.as_str().unwrap().to_owned())).collect()
 }
 
-/// An inline session of the postmaster, unless the server is gone.
-fn log_in(address: SocketAddr) -> Option<Client> {
-    let lines = format!("USER postmaster\r\nPASS {PASSWORD}\r\nINLINE\r\n");
-    open(address, &lines, &["200 ", "300 ", "200 ", "200 "])
-}
-
 #[test]
 fn acknowledged_commands_outlive_every_kill_and_none_is_half_done() {
     let seed = seed();
     println!("KEYTURN_SEED={seed}");
-    let home = Home::new("communigate", "log_level = 1");
-    home.add_account("postmaster", PASSWORD);
+    let home = home();
     let mut ledgers: Vec<Domains> = (0..STREAMS).map(Domains::new).collect();
     for ledger in &ledgers {
         assert!(home.run(&["domain", "add", &ledger.domain.name], "").status.success());

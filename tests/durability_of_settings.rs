@@ -6,14 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use crate::world::client::Client;
-use crate::world::kills::{Ledger, kill_over_and_over, open, reply};
-use crate::world::program::Home;
+use crate::world::kills::{Ledger, PASSWORD, administer, home, kill_over_and_over, open, reply};
 use crate::world::seed::{Chance, seed};
 
 /// How often the server is killed.
 const KILLS: u32 = 60;
 
-const PASSWORD: &str = "postmaster's secret";
 const DOMAIN: &str = "kept.example";
 const ACCOUNT: &str = "keeper";
 
@@ -219,7 +217,7 @@ fn look(client: &mut Client, look: Look, address: SocketAddr) -> String {
 
 impl Ledger for Kept {
     fn check(&mut self, address: SocketAddr) {
-        let mut client = log_in(address).expect("the server runs");
+        let mut client = administer(address).expect("the server runs");
         let unknown = self.unknown.take();
         let places: Vec<_> = self.words.keys().copied().chain(unknown.as_ref().map(|(place, _)| *place)).collect();
         for place in places {
@@ -233,7 +231,7 @@ impl Ledger for Kept {
     }
 
     fn stream(&mut self, address: SocketAddr, chance: &mut Chance) {
-        let Some(mut client) = log_in(address) else { return };
+        let Some(mut client) = administer(address) else { return };
         loop {
             let (line, place, new) = self.draw(chance);
             client.send(format!("{line}\r\n").as_bytes());
@@ -250,18 +248,11 @@ impl Ledger for Kept {
     }
 }
 
-/// An inline session of the postmaster, unless the server is gone.
-fn log_in(address: SocketAddr) -> Option<Client> {
-    let lines = format!("USER postmaster\r\nPASS {PASSWORD}\r\nINLINE\r\n");
-    open(address, &lines, &["200 ", "300 ", "200 ", "200 "])
-}
-
 #[test]
 fn acknowledged_settings_outlive_every_kill() {
     let seed = seed();
     println!("KEYTURN_SEED={seed}");
-    let home = Home::new("communigate", "log_level = 1\nfailed_reply_delay_ms = 0");
-    home.add_account("postmaster", PASSWORD);
+    let home = home();
     assert!(home.run(&["domain", "add", DOMAIN], "").status.success());
     home.add_account(&format!("{ACCOUNT}@{DOMAIN}"), PASSWORD);
     let mut kept = [Kept::default()];

@@ -72,6 +72,22 @@ pub(crate) fn reply(client: &mut Client) -> Option<String> {
     }
 }
 
+/// The password of the postmaster whom [`home`] adds.
+pub(crate) const PASSWORD: &str = "postmaster's secret";
+
+/// A place with a postmaster, for servers that answer failed logins at once.
+pub(crate) fn home() -> Home {
+    let home = Home::new("communigate", "log_level = 1\nfailed_reply_delay_ms = 0");
+    home.add_account("postmaster", PASSWORD);
+    home
+}
+
+/// An inline session of the postmaster, unless the server is gone.
+pub(crate) fn administer(address: SocketAddr) -> Option<Client> {
+    let lines = format!("USER postmaster\r\nPASS {PASSWORD}\r\nINLINE\r\n");
+    open(address, &lines, &["200 ", "300 ", "200 ", "200 "])
+}
+
 /// A session in which `lines` were answered with the codes in `expected`, the greeting's first,
 /// unless the server is gone.
 pub(crate) fn open(address: SocketAddr, lines: &str, expected: &[&str]) -> Option<Client> {
