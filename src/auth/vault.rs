@@ -128,7 +128,7 @@ impl Vault {
     /// When the system has no random source.
     #[must_use]
     pub fn seal(&self, owner: &[u8], credentials: &Credentials) -> Vec<u8> {
-        let mut record = Vec::new();
+        let mut record = Vec::with_capacity(512);
         let Some(MasterKey { id, cipher }) = self.keys.first() else {
             credentials.encode(&mut record);
             return record;

@@ -2,7 +2,7 @@
 //! conflict means that somebody changed the same thing meanwhile, and that the call is to be
 //! repeated.
 
-use super::record::{AccountRecord, Defaults, DomainRecord, ServerRecord};
+use super::record::{AccountRecord, Defaults, DomainRecord, ServerRecord, text_of};
 use super::{
     Account, Directory, DirectoryFault, Holder, SETTINGS_BYTES_MAX, domain, encryption, keys, replace, settings,
     unusable,
@@ -466,7 +466,7 @@ impl Directory {
             return Err(DirectoryFault::PasswordAmongSettings);
         }
         encryption::check(old, settings, self.seals())?;
-        let text = settings.to_string();
+        let text = text_of(settings);
         if text.len() > SETTINGS_BYTES_MAX {
             return Err(DirectoryFault::SettingsTooLong);
         }

@@ -59,43 +59,43 @@ pub(super) fn roster(name: &DomainName) -> Vec<u8> {
 
 /// What the key of every account of `domain` begins with.
 pub(super) fn accounts(domain: &DomainName) -> Vec<u8> {
-    of_domain(ACCOUNTS, domain)
+    of_domain(ACCOUNTS, domain, "")
 }
 
 pub(super) fn account(name: &AccountName) -> Vec<u8> {
-    [&accounts(name.domain()), name.local().as_bytes()].concat()
+    of_domain(ACCOUNTS, name.domain(), name.local())
 }
 
 /// What the key of every other name of an account of `domain` begins with.
 pub(super) fn account_aliases(domain: &DomainName) -> Vec<u8> {
-    [b"a", domain.as_str().as_bytes(), b"\0"].concat()
+    of_domain(b"a", domain, "")
 }
 
 pub(super) fn account_alias(name: &AccountName) -> Vec<u8> {
-    [&account_aliases(name.domain()), name.local().as_bytes()].concat()
+    of_domain(b"a", name.domain(), name.local())
 }
 
-/// The key of one letter and something of `domain`.
-fn of_domain(letter: &[u8], domain: &DomainName) -> Vec<u8> {
-    [letter, domain.as_str().as_bytes(), b"\0"].concat()
+/// The key of one letter, `domain`, and something there.
+fn of_domain(letter: &[u8], domain: &DomainName, what: &str) -> Vec<u8> {
+    [letter, domain.as_str().as_bytes(), b"\0", what.as_bytes()].concat()
 }
 
 /// What the key of every group of `domain` begins with.
 pub(super) fn groups(domain: &DomainName) -> Vec<u8> {
-    of_domain(b"G", domain)
+    of_domain(b"G", domain, "")
 }
 
 pub(super) fn group(name: &AccountName) -> Vec<u8> {
-    [&groups(name.domain()), name.local().as_bytes()].concat()
+    of_domain(b"G", name.domain(), name.local())
 }
 
 /// What the key of every forwarder of `domain` begins with.
 pub(super) fn forwarders(domain: &DomainName) -> Vec<u8> {
-    of_domain(b"F", domain)
+    of_domain(b"F", domain, "")
 }
 
 pub(super) fn forwarder(name: &AccountName) -> Vec<u8> {
-    [&forwarders(name.domain()), name.local().as_bytes()].concat()
+    of_domain(b"F", name.domain(), name.local())
 }
 
 /// The keys of whatever can be called `name`; at most one of them exists.
@@ -108,9 +108,9 @@ pub(super) fn kept(holder: &Holder, name: &str) -> Vec<u8> {
     match holder {
         Holder::Server => [b"s", name.as_bytes()].concat(),
         Holder::Cluster => [b"c", name.as_bytes()].concat(),
-        Holder::Domain(domain) => [&of_domain(b"k", domain), name.as_bytes()].concat(),
+        Holder::Domain(domain) => of_domain(b"k", domain, name),
         Holder::Account(account) => {
-            [&of_domain(b"p", account.domain()), account.local().as_bytes(), b"\0", name.as_bytes()].concat()
+            [&*of_domain(b"p", account.domain(), account.local()), b"\0", name.as_bytes()].concat()
         }
     }
 }
@@ -118,7 +118,7 @@ pub(super) fn kept(holder: &Holder, name: &str) -> Vec<u8> {
 /// What the keys of everything in `domain` begin with.
 pub(super) fn all_of(domain: &DomainName) -> [Vec<u8>; 6] {
     let letters: [&[u8]; 6] = [b"A", b"a", b"G", b"F", b"k", b"p"];
-    letters.map(|letter| of_domain(letter, domain))
+    letters.map(|letter| of_domain(letter, domain, ""))
 }
 
 /// The key that what is under `key`, in the domain `old`, has in the domain `new`.

@@ -4,6 +4,8 @@
 //! nested records have their length, four bytes, before them; a dictionary is its text in data
 //! notation, so that whatever setting a client sends can be kept.
 
+use std::fmt::Write;
+
 use super::encryption::SCRAM_METHODS;
 use super::{DirectoryFault, SETTINGS_BYTES_MAX, keys};
 use crate::auth::{self, Credentials, KeyId, Vault};
@@ -235,12 +237,25 @@ pub(super) fn decode_value(image: &[u8]) -> Result<Value, RecordFault> {
     fields.close(value)
 }
 
+/// Room for a usual record, or for the settings in it. What grows is copied, and overwritten where it
+/// was, with each doubling.
+const IMAGE_BYTES: usize = 512;
+
+/// The text of `dictionary`.
+pub(super) fn text_of(dictionary: &Dictionary) -> String {
+    let mut text = String::with_capacity(IMAGE_BYTES);
+    write!(text, "{dictionary}").expect("a String takes everything");
+    text
+}
+
 /// A record being written.
 struct Image(Vec<u8>);
 
 impl Image {
     fn new() -> Self {
-        Self(vec![FORMAT])
+        let mut image = Vec::with_capacity(IMAGE_BYTES);
+        image.push(FORMAT);
+        Self(image)
     }
 
     fn number(&mut self, number: u64) {
@@ -269,7 +284,7 @@ impl Image {
     }
 
     fn dictionary(&mut self, dictionary: &Dictionary) {
-        self.text(&dictionary.to_string());
+        self.text(&text_of(dictionary));
     }
 
     fn defaults(&mut self, defaults: &Defaults) {
