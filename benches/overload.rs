@@ -87,7 +87,8 @@ struct Recovery {
     seconds: f64,
 }
 
-/// What ten domains got of a fair share each.
+/// What ten domains got of a fair share each: of a tenth of what was served, or what they asked for if
+/// that is less.
 struct Fairness {
     /// The one that asked for a hundred times its share.
     greedy: f64,
@@ -173,24 +174,27 @@ fn recover(load: &Load<'_>, crowds: &Crowds, capacity: f64, seconds: u64) -> io:
 
 /// Lets each domain ask for its share of the capacity, and one for a hundred times that.
 fn share(load: &Load<'_>, crowds: &Crowds, capacity: f64, seconds: u64) -> io::Result<Fairness> {
-    let fair = capacity / f64::from(DOMAINS);
+    let asked = capacity / f64::from(DOMAINS);
     let come = |crowd: &Crowd, rate: f64, seconds: u64| {
         load.start(crowd, &format!("--arrivals constant:{rate} --seconds {seconds}"))
     };
-    let greedy = come(&crowds.by_domain[0], 100.0 * fair, seconds + 2 * ALONE_S)?;
+    let greedy = come(&crowds.by_domain[0], 100.0 * asked, seconds + 2 * ALONE_S)?;
     wait(ALONE_S);
     let others: Vec<_> =
-        crowds.by_domain[1..].iter().map(|crowd| come(crowd, fair, seconds)).collect::<Result<_, _>>()?;
-    let share_of = |outcome: &Outcome, seconds: &[usize; 2]| {
+        crowds.by_domain[1..].iter().map(|crowd| come(crowd, asked, seconds)).collect::<Result<_, _>>()?;
+    let rate_of = |outcome: &Outcome, seconds: &[usize; 2]| {
         let changed = &outcome.series("changed")[seconds[0]..seconds[1]];
-        changed.iter().sum::<f64>() / changed.len() as f64 / fair
+        changed.iter().sum::<f64>() / changed.len() as f64
     };
     // The first clients have still to wait for their answers in the first second.
     let window = [1, seconds as usize];
     let others: Vec<f64> =
-        others.into_iter().map(|child| Ok(share_of(&finish(child)?, &window))).collect::<io::Result<_>>()?;
+        others.into_iter().map(|child| Ok(rate_of(&finish(child)?, &window))).collect::<io::Result<_>>()?;
     let window = window.map(|second| second + ALONE_S as usize);
-    let greedy = share_of(&finish(greedy)?, &window);
+    let greedy = rate_of(&finish(greedy)?, &window);
+    // Nobody can have a tenth of a capacity that is not there any more, nor more than is asked for.
+    let share = asked.min((greedy + others.iter().sum::<f64>()) / f64::from(DOMAINS));
+    let (greedy, others) = (greedy / share, others.into_iter().map(|rate| rate / share));
     let Spread { median, min, .. } = Spread::of(others);
     Ok(Fairness { greedy, worst: min, others: median })
 }
