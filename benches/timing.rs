@@ -58,6 +58,10 @@ enum Way {
     Pass(&'static str),
     /// AUTH with a proof that is wrong.
     Scram,
+    /// APOP with a digest that is wrong.
+    Apop,
+    /// AUTH with a digest that is wrong.
+    CramMd5,
 }
 
 /// What is attempted.
@@ -78,24 +82,34 @@ const WRONG: Way = Way::Pass("wrong horse battery");
 const RIGHT: Way = Way::Pass(PASSWORD);
 const ELSEWHERE: &str = "other.example";
 const CLOSED: Option<&str> = Some("AccessModes=None;");
+/// Of those whose password is kept for digests, too.
+const KEPT: Option<&str> = Some("PasswordEncryption=A-crpt;");
+const NO_DIGEST: &str = "0123456789abcdef0123456789abcdef";
 
 const fn kind(title: &'static str, way: Way, prefix: &'static str, settings: Option<&'static str>) -> Kind {
     Kind { title, way, prefix, settings, domain: DOMAIN, late: Duration::ZERO }
 }
 
 /// Names are of one length. Those of one way are compared, with the first of all.
-const KINDS: [Kind; 11] = [
-    kind("wrong password", WRONG, "known", Some("")),
+const KINDS: [Kind; 18] = [
+    kind("wrong password", WRONG, "known", KEPT),
     kind("no such account", WRONG, "there", None),
     Kind { domain: ELSEWHERE, ..kind("no such domain", WRONG, "known", None) },
     kind("may not log in, right password", RIGHT, "close", CLOSED),
-    kind("must give something else than the password, right password", RIGHT, "other", Some("UseAppPassword=NO;")),
+    kind("no login by the account's own password, right password", RIGHT, "other", Some("UseAppPassword=NO;")),
+    kind("secure method required, right password in clear", RIGHT, "prove", Some("RequireAPOP=YES;")),
     Kind { late: Duration::from_micros(20), ..kind("*wrong password, 20 µs late*", WRONG, "known", None) },
     kind("wrong proof", Way::Scram, "known", None),
     kind("no such account", Way::Scram, "there", None),
     kind("nothing to check proofs with", Way::Scram, "older", Some("")),
     kind("may not log in", Way::Scram, "close", None),
     Kind { late: Duration::from_nanos(500), ..kind("*known, 500 ns late*", Way::Scram, "known", None) },
+    kind("wrong digest", Way::Apop, "known", None),
+    kind("no such account", Way::Apop, "there", None),
+    kind("nothing to check digests with", Way::Apop, "older", None),
+    kind("wrong digest", Way::CramMd5, "known", None),
+    kind("no such account", Way::CramMd5, "there", None),
+    kind("nothing to check digests with", Way::CramMd5, "older", None),
 ];
 
 /// The one whose accounts are made before the domain takes up SCRAM.
@@ -169,6 +183,11 @@ impl Client {
                 let line = format!("AUTH SCRAM-SHA-256 {}", Base64::encode_string(first.as_bytes()));
                 let challenge = self.ask_late(&line, "300 ", kind.late)?;
                 Ok((challenge, disproof(self.reply[4..].trim_ascii())?))
+            }
+            Way::Apop => Ok((0.0, format!("APOP {name} {NO_DIGEST}"))),
+            Way::CramMd5 => {
+                let message = format!("{name} {NO_DIGEST}");
+                Ok((self.ask("AUTH CRAM-MD5", "300 ")?, Base64::encode_string(message.as_bytes())))
             }
         }
     }
@@ -280,7 +299,7 @@ fn challenges(address: SocketAddr, samples: usize) -> io::Result<Times> {
     let mut client = Client::connect(address)?;
     sample(samples, |kind, index| {
         let (challenge, _) = client.prepare(kind, index)?;
-        if kind.way == Way::Scram {
+        if matches!(kind.way, Way::Scram | Way::CramMd5) {
             client.ask("*", "5")?;
         }
         Ok(challenge)
@@ -377,7 +396,7 @@ fn main() -> io::Result<()> {
          as short as can be, Argon2id with {} KiB, t=1; records sealed; {NAMES} accounts of each kind.\n\
          `cargo bench --bench timing -- --challenges {of_challenges} --refusals {of_refusals}`: so many of each kind, in \
          random order, cropped at the {:.0}th percentile of each pair; wanted: |t| < {T_MAX}. What is sent late on \
-         purpose shows what would be seen.\n{}{}{}{}",
+         purpose shows what would be seen.\n{}{}{}{}{}{}",
         SERVER.cpus[0],
         COST.m_kib,
         CROPPED_AT * 100.0,
@@ -385,6 +404,8 @@ fn main() -> io::Result<()> {
         table("SCRAM-SHA-256: the challenge", &challenges, is_scram, true),
         table("PASS: the refusal", &refusals, is_pass, true),
         table("SCRAM-SHA-256: the refusal", &refusals, is_scram, false),
+        table("APOP: the refusal", &refusals, |way| way == Way::Apop, false),
+        table("CRAM-MD5: the refusal", &refusals, |way| way == Way::CramMd5, false),
     );
     fs::write(RECORD, text)
 }

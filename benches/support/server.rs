@@ -40,12 +40,12 @@ impl Home {
         Self::configured(&settings, &table(cost))
     }
 
-    /// An empty one with these settings, where passwords cost `cost` and records are sealed with the key of
-    /// this digit.
+    /// An empty one with these settings, where passwords cost `cost`, the listener greets for APOP, and records
+    /// are sealed with the key of this digit.
     pub(crate) fn sealed(settings: &str, cost: Argon2idCost, digit: char) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let settings = format!("{settings}master_key = \"{}\"\n", folder.path().join(KEYS).display());
-        let home = Self::in_folder(folder, &settings, &table(cost))?;
+        let home = Self::in_folder(folder, &settings, &table(cost), "apop = true\n")?;
         home.write_keys(&[digit])?;
         Ok(home)
     }
@@ -59,12 +59,12 @@ impl Home {
     }
 
     fn configured(settings: &str, tables: &str) -> io::Result<Self> {
-        Self::in_folder(tempfile::tempdir()?, settings, tables)
+        Self::in_folder(tempfile::tempdir()?, settings, tables, "")
     }
 
-    fn in_folder(folder: TempDir, settings: &str, tables: &str) -> io::Result<Self> {
+    fn in_folder(folder: TempDir, settings: &str, tables: &str, listener: &str) -> io::Result<Self> {
         let address = free_address()?;
-        let listener = format!("[[listener]]\naddress = \"{address}\"\n");
+        let listener = format!("[[listener]]\naddress = \"{address}\"\n{listener}");
         let config = format!("main_domain = \"{DOMAIN}\"\n{settings}{tables}{listener}");
         fs::write(folder.path().join(CONFIG), config)?;
         Ok(Self { store: folder.path().join("store"), folder, address })
