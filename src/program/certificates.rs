@@ -57,7 +57,7 @@ struct Stamp {
 }
 
 impl Watch {
-    /// A watch over the files of a server that has just read them.
+    /// A watch over the files of a server that is about to read them for the first time.
     pub(crate) fn new(config: &Config) -> Self {
         let client_cas = config.listeners.iter().filter_map(|listener| listener.client_ca.clone()).collect();
         let mut watched = Watched { certificates: config.certificates.clone(), client_cas, seen: Vec::new() };

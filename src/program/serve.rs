@@ -83,6 +83,8 @@ fn run(
     let desk = Desk::open(path).map_err(|fault| Failure::failed(format_args!("{}: {fault}", path.display())))?;
     let service = start_service(data, kernel, &control);
     service.trust(issuers);
+    // Before they are read for the first time: what is replaced meanwhile is read again.
+    let watch = Watch::new(&control.config());
     let server = match Server::start(&control, &service, passed) {
         Ok(server) => server,
         Err(fault) => {
@@ -91,7 +93,7 @@ fn run(
         }
     };
     tell(&[NotifyState::Ready]);
-    obey(signals, data, &desk, source, &control, &server, &service);
+    obey(signals, data, &desk, source, &control, (&server, &service), &watch);
     tell(&[NotifyState::Stopping]);
     event!(target: "SYSTEM", MAJOR, "keyturn is stopping, {} sessions", server.sessions());
     thread::scope(|scope| {
@@ -142,11 +144,10 @@ fn obey(
     desk: &Desk,
     source: &Source,
     control: &Control,
-    server: &Server,
-    service: &Service,
+    (server, service): (&Server, &Service),
+    watch: &Watch,
 ) {
     let config = control.config();
-    let watch = Watch::new(&config);
     thread::scope(|scope| {
         let attend = move || desk.attend(data, source);
         if let Err(fault) = thread::Builder::new().name("rekey".into()).spawn_scoped(scope, attend) {
@@ -157,7 +158,7 @@ fn obey(
         let keeper = (!config.certificates.is_empty()).then(|| keeper.spawn_scoped(scope, || watch.keep(server)));
         for signal in signals.forever() {
             match signal {
-                SIGHUP => reload(data, source, control, (server, service), &watch),
+                SIGHUP => reload(data, source, control, (server, service), watch),
                 SIGUSR1 => told = tell_counters(server, service, &told),
                 _ => break,
             }
