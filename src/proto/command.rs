@@ -129,7 +129,11 @@ pub enum CommandFault {
 impl Command {
     /// Whether [`Command::parse`] would find `line` to be NOOP.
     pub(super) fn is_noop(line: &[u8]) -> bool {
-        matches!(split(line), Some((Verb::Noop, _, _)))
+        /// What distinguishes a small letter from its capital.
+        const SMALL: u32 = u32::from_le_bytes([0x20; 4]);
+        let Some((verb, rest)) = line.split_first_chunk() else { return false };
+        u32::from_le_bytes(*verb) | SMALL == u32::from_le_bytes(*b"noop")
+            && rest.first().is_none_or(|&byte| byte == b' ')
     }
 
     /// Parses a line without its terminator. Nothing is trimmed, unquoted or cut.
@@ -323,6 +327,12 @@ mod tests {
             prop_assert!(!redacted(line.as_bytes()).contains(&secret));
             let shown = format!("{:?}", Command::parse(line.as_bytes()));
             prop_assert!(!shown.contains(&secret));
+        }
+
+        #[test]
+        fn noop_is_known_at_a_glance(line in "(?i)noop ?.?|.[nN][oO]{2}[pP]|[nN][oO]{2}.") {
+            let is_noop = matches!(Command::parse(line.as_bytes()), Ok(Command::Noop));
+            prop_assert_eq!(Command::is_noop(line.as_bytes()), is_noop);
         }
 
         #[test]

@@ -90,6 +90,9 @@ pub enum Reply {
     ShuttingDown,
 }
 
+/// What [`Reply::Done`] is printed as, whatever the dialect.
+pub(super) const DONE_LINE: &[u8] = b"200 OK\r\n";
+
 const TOO_MANY_FROM_ADDRESS: &str = "too many connections from your address - close one and try again";
 
 /// The unit of times, after its number.

@@ -2,6 +2,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::challenge::challenge;
+use super::reply::DONE_LINE;
 use super::sasl::{self, Asking, Bearer, Claim, Drawing, Exchange, Mechanisms, Next, SaslFault};
 use super::{
     ChangeOutcome, Closing, Command, CommandFault, CommandLine, CommandOutcome, Effect, Effects, Event, Reply, Told,
@@ -182,13 +183,14 @@ impl Session {
         matches!(self.state, State::Exchanging { .. } | State::Excusing | State::Confirming { .. })
     }
 
-    /// The reply to a line that leaves everything as it is: NOOP, which is what a busy client sends
-    /// most. `None`: [`Session::step`] must hear of the line. Delivering every line there comes to
-    /// the same, and takes twice as long for this one.
+    /// The reply, as it is sent, to a line that leaves everything as it is: NOOP, which is what a busy
+    /// client sends most. `None`: [`Session::step`] must hear of the line. Delivering every line there
+    /// comes to the same, and takes three times as long for this one.
     #[must_use]
-    pub fn answer_at_once(&self, line: &[u8]) -> Option<Reply> {
+    #[inline]
+    pub fn answer_at_once(&self, line: &[u8]) -> Option<&'static [u8]> {
         let awaits_command = self.awaits() == Awaits::Line && !self.awaits_response();
-        (Command::is_noop(line) && awaits_command).then_some(Reply::Done)
+        (Command::is_noop(line) && awaits_command).then_some(DONE_LINE)
     }
 
     /// Advances the dialogue by one event, appending what must now happen to `effects`: two

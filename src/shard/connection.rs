@@ -285,18 +285,17 @@ impl Connection {
                 continue;
             }
             let bytes_max = self.dialogue.line_bytes_max(desk);
-            let event = match self.inbox.next_line_within(&mut chunk, bytes_max) {
-                Framed::Line(line) => Event::Line(line),
-                Framed::TooLong => Event::LineTooLong,
+            match self.inbox.next_line_within(&mut chunk, bytes_max) {
+                Framed::Line(line) => self.dialogue.obey(self.key, line, desk),
+                Framed::TooLong => self.dialogue.step(self.key, Event::LineTooLong, desk),
                 Framed::Partial if self.is_input_ended => {
                     self.phase = Phase::Finishing(Closing::Prompt);
                     return After::Rest;
                 }
                 Framed::Partial => break After::Rest,
-            };
+            }
             self.lines_in_turn += 1;
             self.lines = self.lines.saturating_add(1);
-            self.dialogue.step(self.key, event, desk);
         };
         self.line_begun = match (self.inbox.holds_partial_line(), self.line_begun) {
             (false, _) => Tick::NEVER,

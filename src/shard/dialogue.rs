@@ -108,26 +108,31 @@ impl Dialogue {
         }
     }
 
+    /// Obeys a line of the client's. Replies are appended to the desk's.
+    #[inline]
+    pub(super) fn obey(&mut self, key: Key, line: &[u8], desk: &mut Desk) {
+        let is_logged = self.is_text_logged();
+        if is_logged {
+            self.log_line(line);
+        }
+        match self.session.answer_at_once(line) {
+            Some(reply) if !is_logged => desk.replies.extend_from_slice(reply),
+            _ => self.step(key, Event::Line(line), desk),
+        }
+    }
+
+    fn log_line(&self, line: &[u8]) {
+        let shown = match cli::verb(line) {
+            Some(verb) if self.is_authenticated() => verb.name.to_owned(),
+            _ if self.session.awaits_response() => format!("({} bytes)", line.len()),
+            _ => redacted(line),
+        };
+        self.log_text(format_args!("s-inp: {shown}"));
+    }
+
     /// Feeds one event to the session and carries out what it asks for. Replies are appended to
     /// the desk's.
-    #[inline]
     pub(super) fn step(&mut self, key: Key, event: Event<'_>, desk: &mut Desk) {
-        if let Event::Line(line) = event
-            && self.is_text_logged()
-        {
-            let shown = match cli::verb(line) {
-                Some(verb) if self.is_authenticated() => verb.name.to_owned(),
-                _ if self.session.awaits_response() => format!("({} bytes)", line.len()),
-                _ => redacted(line),
-            };
-            self.log_text(format_args!("s-inp: {shown}"));
-        }
-        if let Event::Line(line) = event
-            && let Some(reply) = self.session.answer_at_once(line)
-        {
-            self.print(&reply, desk);
-            return;
-        }
         let mut effects = std::mem::take(&mut desk.effects);
         self.session.step(event, &desk.listeners[self.listener].rules, &mut effects);
         while let Some(event) = self.carry_out_all(key, &mut effects, desk) {
