@@ -22,9 +22,10 @@ use redb::{
     WriteTransaction,
 };
 
+use super::draft::Draft;
 use super::medium::Medium;
 use super::open_fault::{OpenFault, OpenFaultKind};
-use super::{CommitFault, Outcome, ReadFault, Revision, Store, Transaction, Versioned, Write};
+use super::{CommitFault, Outcome, ReadFault, Revision, Store, Transaction, Versioned};
 
 /// Bytes of the file the store keeps in its own memory unless told otherwise: 64 MiB.
 ///
@@ -187,38 +188,30 @@ impl Embedded {
         let mut writing = self.database.begin_write()?;
         writing.set_durability(Durability::Immediate)?;
         writing.set_quick_repair(true);
-        let mut outcomes = Vec::with_capacity(group.len());
-        {
+        let outcomes = {
             let mut meta = writing.open_table(META)?;
             let mut records = writing.open_table(RECORDS)?;
             let before = meta.get(META_REVISION)?.map_or(0, |revision| revision.value());
-            let mut revision = before;
+            let mut draft = Draft::new(Revision(before));
+            let find = |key: &[u8]| find(&records, key);
+            let outcomes = group.iter().map(|it| draft.add(it, find)).collect::<Result<Vec<_>, _>>()?;
             let mut image = Vec::new();
-            for transaction in group {
-                if !holds(&records, transaction)? {
-                    outcomes.push(Outcome::Conflict);
-                    continue;
-                }
-                revision += 1;
-                for write in &transaction.write {
-                    match write {
-                        Write::Put(key, bytes) => {
-                            image.clear();
-                            image.extend_from_slice(&revision.to_le_bytes());
-                            image.extend_from_slice(bytes);
-                            records.insert(key.as_slice(), image.as_slice())?;
-                        }
-                        Write::Delete(key) => {
-                            records.remove(key.as_slice())?;
-                        }
+            for (key, record) in draft.writes() {
+                match record {
+                    Some((revision, bytes)) => {
+                        image.clear();
+                        image.extend_from_slice(&revision.0.to_le_bytes());
+                        image.extend_from_slice(bytes);
+                        records.insert(key, image.as_slice())?;
                     }
+                    None => drop(records.remove(key)?),
                 }
-                outcomes.push(Outcome::Committed(Revision(revision)));
             }
-            if revision != before {
-                meta.insert(META_REVISION, revision)?;
+            if draft.revision().0 != before {
+                meta.insert(META_REVISION, draft.revision().0)?;
             }
-        }
+            outcomes
+        };
         Ok((writing, outcomes))
     }
 }
@@ -287,21 +280,12 @@ fn open_records(database: &Database) -> Result<Records, redb::Error> {
     Ok(database.begin_read()?.open_table(RECORDS)?)
 }
 
-/// Whether everything `transaction` expects is true of `records`.
-fn holds(
+/// Under which revision `records` have the record of `key`.
+fn find(
     records: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    transaction: &Transaction,
-) -> Result<bool, redb::Error> {
-    for expect in &transaction.expect {
-        let found = match records.get(expect.key.as_slice())? {
-            Some(image) => Some(split(image.value())?.0),
-            None => None,
-        };
-        if found != expect.revision {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    key: &[u8],
+) -> Result<Option<Revision>, redb::Error> {
+    records.get(key)?.map(|image| Ok(split(image.value())?.0)).transpose()
 }
 
 /// The two parts of what is stored under a key.

@@ -8,6 +8,7 @@ use std::fmt;
 
 #[cfg(debug_assertions)]
 mod broken;
+mod draft;
 mod embedded;
 #[cfg(test)]
 mod faulty_disk;
