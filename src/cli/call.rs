@@ -6,7 +6,7 @@ use super::right::{Actor, Target};
 use super::table::Row;
 use crate::auth::{Credentials, Wanted};
 use crate::control::{Action, Control};
-use crate::directory::{Account, Directory};
+use crate::directory::{Account, Directory, Sight};
 use crate::model::{AccountName, DomainName, LoginName, Secret};
 use crate::notation::Value;
 use crate::store::{ReadFault, Transaction};
@@ -18,7 +18,7 @@ pub(super) type Perform = fn(&Call<'_>) -> Result<Deed, Stop>;
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
     /// Domains and accounts.
-    pub directory: &'a Directory,
+    pub sight: &'a Sight,
     /// Seconds since 1970.
     pub now: u64,
     /// When the server started, in seconds since 1970.
@@ -87,7 +87,7 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     pub(super) fn directory(&self) -> &Directory {
-        self.scene.directory
+        self.scene.sight.directory()
     }
 
     /// The account that the command is about, which must exist.

@@ -88,16 +88,16 @@ impl Errand {
     /// # Errors
     /// [`ReadFault`] when the store fails.
     pub fn run(&self, caller: &Authenticated, scene: &Scene<'_>) -> Result<Next, ReadFault> {
-        let account = scene.directory.account(caller.account())?;
+        let account = scene.sight.account(caller.account())?;
         let Some(account) = account.filter(|it| it.accepts(caller)) else {
             return Ok(Next::Expired);
         };
         let deed = if account.may_log_in() {
             let actor = Actor {
                 rights: account.rights().to_vec(),
-                is_of_main_domain: account.name.domain() == scene.directory.main_domain(),
+                is_of_main_domain: account.name.domain() == scene.sight.directory().main_domain(),
                 bar: caller.bar(),
-                name: account.name,
+                name: account.name.clone(),
             };
             self.perform(&actor, scene)
         } else {
@@ -123,7 +123,7 @@ impl Errand {
             return Ok(Deed::Say(super::handbook::help(rest)));
         }
         let (row, perform, arguments) = understand(word, rest)?;
-        let (target, found) = target(row, &arguments, actor, scene.directory)?;
+        let (target, found) = target(row, &arguments, actor, scene.sight.directory())?;
         check_right(row, actor, (&target, found.as_ref()), scene)?;
         perform(&Call { scene, errand: self, row, actor, target, found, arguments })
     }
@@ -161,7 +161,7 @@ fn check_right(
 ) -> Result<(), Stop> {
     let fault = Cell::new(None);
     let administers_also = |domain: &_| {
-        is_lent(domain, actor.name.domain(), scene.directory).unwrap_or_else(|unreadable| {
+        is_lent(domain, actor.name.domain(), scene.sight.directory()).unwrap_or_else(|unreadable| {
             fault.set(Some(unreadable));
             false
         })
@@ -172,7 +172,7 @@ fn check_right(
     }
     // Whoever could change an account with more rights than his own could take them over.
     let is_own = matches!(target, Target::Object(name) if *name == actor.name);
-    let is_guarded = || found.is_some_and(|account| is_guarded(account, scene.directory));
+    let is_guarded = || found.is_some_and(|account| is_guarded(account, scene.sight.directory()));
     let is_guarded = !row.is_reading() && !is_own && !actor.is_master() && is_guarded();
     if may && !is_guarded { Ok(()) } else { Err(Refusal::NoRight.into()) }
 }

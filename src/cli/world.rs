@@ -9,7 +9,7 @@ use super::errand::{Errand, Next};
 use crate::auth::{Hasher, Recognizer};
 use crate::config::Config;
 use crate::control::Control;
-use crate::directory::Directory;
+use crate::directory::{Directory, Sight};
 use crate::model::{AccountName, Argon2idCost, Authenticated, Clock, DomainName, Secret};
 use crate::notation::{Dictionary, Form, Value};
 use crate::proto::CommandLine;
@@ -89,10 +89,9 @@ impl World {
     pub(super) fn with_proof(&mut self, proof: &Authenticated, line: &[u8]) -> String {
         let mut errand = Errand::new(CommandLine::new(line), true);
         loop {
-            let directory = &self.directory;
-            let control = &self.control;
+            let (sight, control) = (&Sight::new(&self.directory), &self.control);
             let scene =
-                Scene { directory, now: 1_000_000_000, started_at: 999_999_000, password_characters_min: 8, control };
+                Scene { sight, now: 1_000_000_000, started_at: 999_999_000, password_characters_min: 8, control };
             match errand.run(proof, &scene).unwrap() {
                 Next::Tell(answer) => return line_of(answer),
                 Next::List(mut listing) => {

@@ -5,8 +5,8 @@
 //! from: of two made from the same state, one conflicts and is made anew or refused.
 //!
 //! Nothing is cached: each call reads the store, so an answer is never older than the call. What is
-//! put together from several calls can begin with a [`Directory::glance`], which reads each record
-//! once.
+//! put together from several calls, or for several callers, can begin with a [`Sight`], which reads
+//! each record once until the next commit.
 //!
 //! A server by itself is a cluster of one. What is set for the cluster is kept apart from what is
 //! set for the server: domains that were created as shared inherit the cluster's defaults, all
@@ -29,6 +29,7 @@ mod record;
 mod router;
 mod sealing;
 mod settings;
+mod sight;
 #[cfg(test)]
 mod tests;
 
@@ -42,13 +43,14 @@ pub use newcomer::NewAccount;
 pub use objects::Kind;
 pub use router::{Purpose, Route, Router, RouterFault};
 pub use sealing::{KeyFault, Resealed};
+pub use sight::Sight;
 
 use self::record::{AccountRecord, Defaults, DomainRecord, RecordFault, ServerRecord};
 use self::sealing::Sealing;
 use crate::auth::{Credentials, DecoyKey, PasswordPurpose, Verifier};
 use crate::model::{AccountName, DomainName, Flow, LoginName};
 use crate::notation::Dictionary;
-use crate::store::{Expect, Glance, ReadFault, Revision, Store, Transaction, Write};
+use crate::store::{Expect, ReadFault, Revision, Store, Transaction, Write};
 
 /// The setting of a domain that names another one whose administrators may administer it too.
 pub const ADMIN_DOMAIN_NAME: &str = "AdminDomainName";
@@ -70,13 +72,6 @@ impl Directory {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, main_domain: DomainName) -> Self {
         Self { store, main_domain, sealing: Sealing::default() }
-    }
-
-    /// This directory for somebody who looks at the same few things again and again while he finds out
-    /// what to commit: he sees each of them as it was when he first looked.
-    #[must_use]
-    pub fn glance(&self) -> Self {
-        Self { store: Arc::new(Glance::new(Arc::clone(&self.store))), ..self.clone() }
     }
 
     /// Where a bare login name belongs when nothing else is said.

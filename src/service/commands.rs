@@ -22,6 +22,7 @@ use std::thread::JoinHandle;
 use crate::auth::Hasher;
 use crate::cli::{self, Errand, Next, Scene, Work};
 use crate::control::Control;
+use crate::directory::{Directory, Sight};
 use crate::model::Authenticated;
 use crate::proto::{CommandLine, CommandOutcome};
 
@@ -125,13 +126,15 @@ pub(super) struct Reader {
     pub(super) started_at: u64,
     pub(super) password_characters_min: Arc<AtomicUsize>,
     pub(super) control: Arc<Control>,
+    /// What is seen of the directory until the next commit.
+    pub(super) sight: Mutex<Option<Arc<Sight>>>,
 }
 
 impl Reader {
     pub(super) fn run(&self, order: &Order) -> Result<Next, Unreadable> {
         self.accounts.read_with(|directory| {
             let scene = Scene {
-                directory: &directory.glance(),
+                sight: &self.sight_of(directory),
                 now: seconds_since_1970(),
                 started_at: self.started_at,
                 password_characters_min: self.password_characters_min.load(Ordering::Relaxed),
@@ -139,6 +142,13 @@ impl Reader {
             };
             order.errand.run(&order.proof, &scene)
         })
+    }
+
+    fn sight_of(&self, directory: &Directory) -> Arc<Sight> {
+        let mut last = lock(&self.sight);
+        let current = last.take().filter(|sight| sight.is_of(directory));
+        let sight = current.unwrap_or_else(|| Arc::new(Sight::new(directory)));
+        Arc::clone(last.insert(sight))
     }
 
     /// Puts in force what a command has committed, and returns what its session is told.

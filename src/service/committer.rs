@@ -298,6 +298,7 @@ mod tests {
             started_at: 0,
             password_characters_min: Arc::default(),
             control: world.control(),
+            sight: Default::default(),
         });
         let is_busy = Box::new(|| false);
         Committer { store, accounts, counters: Arc::default(), changes, reader, is_busy, wakes: Vec::new() }.run();

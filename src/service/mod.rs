@@ -257,6 +257,7 @@ impl Service {
             started_at: seconds_since_1970(),
             password_characters_min: Arc::clone(&password_characters_min),
             control: Arc::clone(control),
+            sight: Mutex::default(),
         });
         let (sender, changes) = intake::channel(CHANGES_WAITING_MAX);
         let routes = Routes { reader: Arc::clone(&reader), counters: Arc::clone(&counters), changes: sender };

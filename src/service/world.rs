@@ -2,7 +2,7 @@
 //! wait and to fail, and a shard that consists of nothing but its mailbox.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -46,6 +46,7 @@ pub(super) struct Unsteady {
     reads_fail: AtomicBool,
     commits_fail: Mutex<Option<CommitFault>>,
     races_are_lost: AtomicBool,
+    editions: AtomicU64,
 }
 
 impl Unsteady {
@@ -69,6 +70,11 @@ impl Unsteady {
 }
 
 impl Store for Unsteady {
+    /// Every read is to be seen.
+    fn edition(&self) -> u64 {
+        self.editions.fetch_add(1, Ordering::SeqCst)
+    }
+
     fn read(&self, key: &[u8]) -> Result<Option<Versioned>, ReadFault> {
         drop(self.reads_go_on.wait_while(lock(&self.reads_wait), |wait| *wait).unwrap());
         if self.reads_fail.load(Ordering::SeqCst) {
@@ -113,6 +119,7 @@ impl World {
             reads_fail: AtomicBool::new(false),
             commits_fail: Mutex::new(None),
             races_are_lost: AtomicBool::new(false),
+            editions: AtomicU64::new(0),
         });
         let directory = Directory::new(Arc::clone(&store) as Arc<dyn Store>, DomainName::parse("example.com").unwrap());
         let recognizer = Recognizer::new();

@@ -62,6 +62,8 @@ pub struct Broken {
 #[derive(Debug, Default)]
 struct Memory {
     groups: u64,
+    /// How often somebody asked for the edition.
+    looks: u64,
     /// What was last put anywhere.
     put: Vec<u8>,
     /// What records were before, and whether the next read shows that.
@@ -115,6 +117,13 @@ fn beside(path: &Path) -> Result<Embedded, OpenFault> {
 }
 
 impl Store for Broken {
+    /// Nobody may rely on having read before.
+    fn edition(&self) -> u64 {
+        let mut memory = self.memory();
+        memory.looks += 1;
+        memory.looks
+    }
+
     fn read(&self, key: &[u8]) -> Result<Option<Versioned>, ReadFault> {
         if let Some((before, is_next)) = self.memory().before.get_mut(key)
             && mem::replace(is_next, !*is_next)

@@ -14,6 +14,7 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use redb::backends::{FileBackend, InMemoryBackend};
@@ -53,6 +54,8 @@ pub struct Embedded {
     /// As of the last commit; `None` when they could not be opened after it. Opening them takes
     /// longer than reading one.
     latest: RwLock<Option<Arc<Records>>>,
+    /// Grows after each change of `latest`.
+    edition: AtomicU64,
     database: Database,
     medium: Medium,
     cache_bytes: usize,
@@ -133,6 +136,7 @@ impl Embedded {
         Ok(Self {
             database,
             latest: RwLock::new(Some(Arc::new(latest))),
+            edition: AtomicU64::new(0),
             medium,
             cache_bytes,
             committing: Mutex::new(()),
@@ -162,6 +166,7 @@ impl Embedded {
     fn show(&self) {
         let records = open_records(&self.database).ok().map(Arc::new);
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) = records;
+        self.edition.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Opens the view after reading failed with `error`, and closes the store to writing, as redb
@@ -217,6 +222,10 @@ impl Embedded {
 }
 
 impl Store for Embedded {
+    fn edition(&self) -> u64 {
+        self.edition.load(Ordering::SeqCst)
+    }
+
     fn read(&self, key: &[u8]) -> Result<Option<Versioned>, ReadFault> {
         self.reading(|records| records.get(key)?.map(|image| versioned(image.value())).transpose())
     }

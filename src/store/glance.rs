@@ -1,43 +1,51 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{CommitFault, Outcome, ReadFault, Store, Transaction, Versioned};
 
-/// Records that a glance remembers: several times what a command looks at twice.
-const RECORDS_MAX: usize = 16;
+/// Records that a glance remembers: several times what a command looks at.
+const RECORDS_MAX: usize = 32;
 
-/// A store as it is seen by somebody who looks at the same few records again and again while he puts
-/// one transaction together. Each of them is read once, so what he saw the second time is what he saw
-/// the first time.
+/// A store as it is seen by somebody who looks at the same few records again and again. Each of them
+/// is read once, so what he saw the second time is what he saw the first time.
 ///
-/// It is thrown away when the transaction has been put together. What is committed meanwhile it may
-/// not show; the conditions of the transaction are there for that.
+/// What is committed meanwhile it may not show. Whoever puts a transaction together has its conditions
+/// for that; whoever needs the last commit takes a new glance when the store's edition is another one.
 #[derive(Debug)]
 pub struct Glance {
     store: Arc<dyn Store>,
-    /// What has been read, by its key.
-    seen: Mutex<Vec<Seen>>,
+    /// What has been read; forgotten when there is too much of it.
+    seen: Mutex<BTreeMap<Box<[u8]>, Option<Versioned>>>,
 }
-
-type Seen = (Box<[u8]>, Option<Versioned>);
 
 impl Glance {
     /// The first look at `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, seen: Mutex::new(Vec::with_capacity(RECORDS_MAX)) }
+        Self { store, seen: Mutex::default() }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<Box<[u8]>, Option<Versioned>>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store for Glance {
+    fn edition(&self) -> u64 {
+        self.store.edition()
+    }
+
+    /// Nobody waits while somebody else reads.
     fn read(&self, key: &[u8]) -> Result<Option<Versioned>, ReadFault> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, record)) = seen.iter().find(|(known, _)| **known == *key) {
+        if let Some(record) = self.seen().get(key) {
             return Ok(record.clone());
         }
         let record = self.store.read(key)?;
-        if seen.len() < RECORDS_MAX {
-            seen.push((key.into(), record.clone()));
+        let mut seen = self.seen();
+        if seen.len() == RECORDS_MAX {
+            seen.clear();
         }
+        seen.insert(key.into(), record.clone());
         Ok(record)
     }
 
@@ -88,6 +96,6 @@ mod tests {
         for _ in 0..2 {
             assert!(keys().all(|key| glance.read(&key).unwrap().unwrap().bytes == key));
         }
-        assert_eq!(glance.seen.lock().unwrap().len(), RECORDS_MAX);
+        assert!((1..=RECORDS_MAX).contains(&glance.seen().len()));
     }
 }

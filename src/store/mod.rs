@@ -121,6 +121,10 @@ impl std::error::Error for ReadFault {}
 ///
 /// Reads see every commit that was reported before they began.
 pub trait Store: Send + Sync + fmt::Debug {
+    /// Which commits reads show: while this is the same, every record is the same. It has changed by
+    /// the time that a commit is reported.
+    fn edition(&self) -> u64;
+
     /// The record under `key`.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! A gate before a store: while it is shut, whoever reads or commits waits.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use keyturn::store::{CommitFault, Outcome, ReadFault, Store, Transaction, Versioned};
@@ -11,6 +12,7 @@ use super::client::PATIENCE;
 pub(crate) struct Gated {
     store: Arc<dyn Store>,
     gate: Arc<Gate>,
+    editions: AtomicU64,
 }
 
 /// What can be held up.
@@ -74,11 +76,16 @@ impl Gate {
 
 impl Gated {
     pub(crate) fn new(store: Arc<dyn Store>, gate: Arc<Gate>) -> Self {
-        Self { store, gate }
+        Self { store, gate, editions: AtomicU64::new(0) }
     }
 }
 
 impl Store for Gated {
+    /// Every read is to come by the gate.
+    fn edition(&self) -> u64 {
+        self.editions.fetch_add(1, Ordering::SeqCst)
+    }
+
     fn read(&self, key: &[u8]) -> Result<Option<Versioned>, ReadFault> {
         self.gate.pass(Passage::Read)?;
         self.store.read(key)
