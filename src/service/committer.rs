@@ -39,6 +39,10 @@ const GROUP_MAX: usize = 256;
 /// commit.
 const PAUSE_MAX: Duration = Duration::from_micros(200);
 
+/// In which time sessions that were answered together have sent what they send next. The committer is
+/// not woken for the first of them: it would only see that the others have not come.
+const RETURN_MAX: Duration = Duration::from_millis(1);
+
 /// How long changes gather for one sync while others wait for a worker. A sync costs half a
 /// millisecond of CPU, a tenth to a fifth of a hash, and whoever waits, waits for longer than this.
 const GATHERING: Duration = Duration::from_millis(40);
@@ -130,6 +134,9 @@ impl Committer {
         let mut last_size = 0;
         loop {
             if group.is_empty() {
+                if last_size > 1 {
+                    self.changes.wait_for(last_size, RETURN_MAX);
+                }
                 let Some(first) = self.changes.take() else { return };
                 group.push(first);
                 if (self.is_busy)() {
