@@ -59,6 +59,7 @@ impl Directory {
         change.create(keys::SERVER.into(), server.encode());
         change.create(keys::DECOY_KEY.into(), DecoyKey::draw().as_bytes().to_vec());
         change.create_domain(&self.main_domain, created_at, false, Dictionary::new());
+        self.claim(&mut change, &self.postmaster())?;
         self.create(&mut change, &self.postmaster(), postmaster, vec!["Master".into()], Dictionary::new());
         Ok(change.0)
     }
@@ -197,12 +198,12 @@ impl Directory {
     /// [`DirectoryFault::Read`].
     pub fn create_account(&self, name: &AccountName, credentials: Credentials, settings: Dictionary) -> Changed {
         let (revision, domain) = self.expect_domain(name.domain())?;
-        self.check_name_is_free(name)?;
+        let mut change = Change::default();
+        change.expect(keys::domain(name.domain()), Some(revision));
+        self.claim(&mut change, name)?;
         let mut initial = domain.account_template;
         settings::update(&mut initial, &settings);
         self.check_settings(&Dictionary::new(), &initial)?;
-        let mut change = Change::default();
-        change.expect(keys::domain(name.domain()), Some(revision));
         self.create(&mut change, name, credentials, Vec::new(), initial);
         Ok(change.0)
     }
@@ -304,8 +305,7 @@ impl Directory {
             if alias.domain() != name.domain() {
                 return Err(DirectoryFault::ForeignAlias(alias.clone()));
             }
-            self.check_name_is_free(alias)?;
-            change.claim(alias);
+            self.claim(&mut change, alias)?;
             change.put(keys::account_alias(alias), name.local().into());
         }
         let mut record = account.to_record(account.credentials.clone());
@@ -437,7 +437,6 @@ impl Directory {
         let created_at = credentials.changed_at;
         let aliases = Vec::new();
         let record = AccountRecord { created_at, password_revision: 1, aliases, credentials, rights, settings };
-        change.claim(name);
         self.put_account(change, name, &record);
         change.put(keys::roster(name.domain()), Vec::new());
     }
@@ -479,11 +478,13 @@ impl Directory {
         if is_taken { Err(DirectoryFault::DomainTaken(name.clone())) } else { Ok(()) }
     }
 
-    pub(super) fn check_name_is_free(&self, name: &AccountName) -> Result<(), DirectoryFault> {
+    /// Lets `change` expect that nothing is called `name`, which is so now.
+    pub(super) fn claim(&self, change: &mut Change, name: &AccountName) -> Result<(), DirectoryFault> {
         for key in keys::namesakes(name) {
             if self.store.read(&key)?.is_some() {
                 return Err(DirectoryFault::NameTaken(name.clone()));
             }
+            change.expect(key, None);
         }
         Ok(())
     }
@@ -504,11 +505,6 @@ impl Change {
 
     pub(super) fn delete(&mut self, key: Vec<u8>) {
         self.0.write.push(Write::Delete(key));
-    }
-
-    /// Expects that nothing is called `name`.
-    pub(super) fn claim(&mut self, name: &AccountName) {
-        keys::namesakes(name).into_iter().for_each(|key| self.expect(key, None));
     }
 
     pub(super) fn create(&mut self, key: Vec<u8>, image: Vec<u8>) {

@@ -231,10 +231,10 @@ impl Directory {
         }
         let account = self.expect_account(old)?;
         let (revision, _) = self.expect_domain(new.domain())?;
-        self.check_name_is_free(new)?;
+        let mut change = Change::default();
+        self.claim(&mut change, new)?;
         let moved = |alias: &AccountName| AccountName::new(alias.local(), new.domain().clone()).expect("it is a name");
         let aliases: Vec<_> = account.aliases().map(moved).collect();
-        let mut change = Change::default();
         change.expect(keys::domain(new.domain()), Some(revision));
         change.expect(keys::account(old), Some(account.revision));
         change.delete(keys::account(old));
@@ -243,13 +243,11 @@ impl Directory {
         }
         for alias in &aliases {
             if old.domain() != new.domain() {
-                self.check_name_is_free(alias)?;
-                change.claim(alias);
+                self.claim(&mut change, alias)?;
             }
             change.put(keys::account_alias(alias), new.local().into());
         }
         let record = AccountRecord { aliases, ..account.to_record(account.credentials.clone()) };
-        change.claim(new);
         self.put_account(&mut change, new, &record);
         change.put(keys::roster(new.domain()), Vec::new());
         self.move_kept(&mut change, old, Some(new))?;

@@ -33,7 +33,9 @@ impl Directory {
     pub fn add_account(&self, account: NewAccount) -> Changed {
         let NewAccount { name, created_at, mut aliases, credentials, rights, settings: own, is_complete } = account;
         let (revision, domain) = self.expect_domain(name.domain())?;
-        self.check_name_is_free(&name)?;
+        let mut change = Change::default();
+        change.expect(keys::domain(name.domain()), Some(revision));
+        self.claim(&mut change, &name)?;
         let settings = if is_complete {
             own
         } else {
@@ -42,9 +44,6 @@ impl Directory {
             settings
         };
         self.check_settings(&Dictionary::new(), &settings)?;
-        let mut change = Change::default();
-        change.expect(keys::domain(name.domain()), Some(revision));
-        change.claim(&name);
         aliases.sort_unstable();
         aliases.dedup();
         for alias in &aliases {
@@ -54,8 +53,7 @@ impl Directory {
             if *alias == name {
                 return Err(DirectoryFault::NameTaken(name));
             }
-            self.check_name_is_free(alias)?;
-            change.claim(alias);
+            self.claim(&mut change, alias)?;
             change.put(keys::account_alias(alias), name.local().into());
         }
         let record = AccountRecord { created_at, password_revision: 1, aliases, credentials, rights, settings };

@@ -79,10 +79,9 @@ impl Directory {
     pub fn create_object(&self, kind: Kind, name: &AccountName, value: &Value) -> Changed {
         let image = encode_value(value)?;
         let (revision, _) = self.expect_domain(name.domain())?;
-        self.check_name_is_free(name)?;
         let mut change = Change::default();
         change.expect(keys::domain(name.domain()), Some(revision));
-        change.claim(name);
+        self.claim(&mut change, name)?;
         change.put(kind.key(name), image);
         change.put(keys::roster(name.domain()), Vec::new());
         Ok(change.0)
@@ -110,12 +109,11 @@ impl Directory {
         // A group may be a member of itself.
         let value = without(kind, &value, old, Some(new)).unwrap_or(value);
         let (domain_revision, _) = self.expect_domain(new.domain())?;
-        self.check_name_is_free(new)?;
         let mut change = Change::default();
         change.expect(keys::domain(new.domain()), Some(domain_revision));
+        self.claim(&mut change, new)?;
         change.expect(kind.key(old), Some(revision));
         change.delete(kind.key(old));
-        change.claim(new);
         change.put(kind.key(new), encode_value(&value)?);
         change.put(keys::roster(new.domain()), Vec::new());
         self.carry_along(&mut change, old, Some(new))?;

@@ -346,7 +346,12 @@ impl<'a> Fields<'a> {
     }
 
     fn dictionary(&mut self) -> Result<Dictionary, RecordFault> {
-        match Value::parse(self.bytes()?, Form::Line) {
+        let text = self.bytes()?;
+        // Most are empty.
+        if text == b"{}" {
+            return Ok(Dictionary::new());
+        }
+        match Value::parse(text, Form::Line) {
             Ok(Value::Dictionary(dictionary)) => Ok(dictionary),
             _ => Err(RecordFault::Malformed),
         }
