@@ -31,6 +31,8 @@
 //! Numbers are little-endian. A scheme this program does not know is a fault, not something to
 //! step over: the record would lose that verifier with its next change.
 
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::{fmt, mem};
 
 use base64ct::{Base64Unpadded, Encoding};
@@ -103,7 +105,7 @@ pub struct Alternative {
 pub struct Credentials {
     /// Seconds since 1970 (UTC) of the last change.
     pub changed_at: u64,
-    /// Drawn at random for every change, so that a change of unknown outcome can be recognised.
+    /// Another one for every change, so that a change of unknown outcome can be recognised.
     pub change_id: u128,
     /// The verifiers; a password is right when any accepts it.
     pub verifiers: Vec<Verifier>,
@@ -154,6 +156,18 @@ impl fmt::Debug for Verifier {
     }
 }
 
+/// An id that no other change has, in this process or in another one: counted from a number that the
+/// process has drawn. To draw each would be a call of the system's for each account of an import.
+fn fresh_change_id() -> u128 {
+    static FIRST: LazyLock<u128> = LazyLock::new(|| {
+        let mut first = [0; 16];
+        fill_random(&mut first);
+        u128::from_le_bytes(first)
+    });
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    FIRST.wrapping_add(DRAWN.fetch_add(1, Ordering::Relaxed).into())
+}
+
 impl Credentials {
     /// Of a change made at `changed_at`, in seconds since 1970 (UTC), with a fresh change id: what
     /// an imported hash becomes.
@@ -171,10 +185,7 @@ impl Credentials {
     /// When the system has no random source.
     #[must_use]
     pub fn of_several(verifiers: Vec<Verifier>, changed_at: u64) -> Self {
-        let mut change_id = [0; 16];
-        fill_random(&mut change_id);
-        let change_id = u128::from_le_bytes(change_id);
-        Self { change_id, verifiers, ..Self::none(changed_at) }
+        Self { change_id: fresh_change_id(), verifiers, ..Self::none(changed_at) }
     }
 
     /// Of an account that no password opens yet.
