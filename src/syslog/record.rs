@@ -9,6 +9,9 @@ use tracing::field::{Field, Visit};
 /// Bytes of one printed record, the line end not counted.
 pub const RECORD_BYTES_MAX: usize = 8192;
 
+/// Room for a usual one. What grows is copied with each doubling.
+const USUAL_BYTES: usize = 128;
+
 /// What stands at the front of each line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -40,9 +43,9 @@ pub(super) fn begin(out: &mut String, shape: Shape, level: u8, now: SystemTime) 
 
 /// Prints `event` as a line with its end.
 pub(super) fn print(event: &Event<'_>, shape: Shape, level: u8, now: SystemTime) -> String {
-    let mut fields = Fields::default();
+    let mut fields = Fields { text: String::with_capacity(USUAL_BYTES), ..Fields::default() };
     event.record(&mut fields);
-    let mut line = String::with_capacity(128);
+    let mut line = String::with_capacity(USUAL_BYTES);
     begin(&mut line, shape, level, now);
     let target = event.metadata().target();
     let tag = fields.tag.as_deref().unwrap_or(if is_tag(target) { target } else { "SYSTEM" });
@@ -82,10 +85,16 @@ pub(super) fn append(out: &mut String, text: fmt::Arguments<'_>) {
     struct Plain<'a>(&'a mut String);
     impl Write for Plain<'_> {
         fn write_str(&mut self, text: &str) -> fmt::Result {
+            let is_plain = |byte: u8| (b' '..=b'~').contains(&byte);
+            if text.bytes().all(is_plain) {
+                self.0.push_str(text);
+                return Ok(());
+            }
             for byte in text.bytes() {
-                match byte {
-                    b' '..=b'~' => self.0.push(char::from(byte)),
-                    _ => write!(self.0, "\\{byte:03}")?,
+                if is_plain(byte) {
+                    self.0.push(char::from(byte));
+                } else {
+                    write!(self.0, "\\{byte:03}")?;
                 }
             }
             Ok(())
