@@ -57,35 +57,81 @@ impl Sight {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::thread;
+
     use super::*;
     use crate::auth::{Hasher, Recognizer};
     use crate::directory::Edit;
     use crate::model::{Argon2idCost, DomainName, Secret};
-    use crate::notation::Value;
+    use crate::notation::{Dictionary, Value};
     use crate::store::{Embedded, Store};
 
-    #[test]
-    fn an_account_is_seen_as_it_is_and_a_sight_ends_with_the_next_commit() {
+    /// A directory with `postmaster` and `user`.
+    fn furnished() -> (Arc<Embedded>, Directory, AccountName) {
         let store = Arc::new(Embedded::in_memory().unwrap());
         let directory = Directory::new(Arc::clone(&store) as Arc<dyn Store>, DomainName::parse("a.example").unwrap());
         let credentials = Hasher::new(Argon2idCost { m_kib: 32, t: 1, p: 1 }, Recognizer::new())
             .make(&Secret::new(b"blue harbor 42").unwrap(), 1);
         store.commit(&[directory.found(credentials.clone()).unwrap()]).unwrap();
-        let (boss, user) = (directory.postmaster(), AccountName::parse("user@a.example").unwrap());
-        store.commit(&[directory.create_account(&user, credentials, [].into_iter().collect()).unwrap()]).unwrap();
+        let user = AccountName::parse("user@a.example").unwrap();
+        store.commit(&[directory.create_account(&user, credentials, Dictionary::new()).unwrap()]).unwrap();
+        (store, directory, user)
+    }
 
+    fn set_real_name(store: &Embedded, directory: &Directory, user: &AccountName, value: &str) {
+        let account = directory.account(user).unwrap().unwrap();
+        let edit = Edit::Update([("RealName", Value::from(value))].into_iter().collect());
+        store.commit(&[directory.edit_account(&account, edit, None).unwrap()]).unwrap();
+    }
+
+    fn real_name(sight: &Sight, user: &AccountName) -> Option<String> {
+        let account = sight.account(user).unwrap().unwrap();
+        account.explicit_settings().get("RealName").and_then(Value::as_str).map(str::to_owned)
+    }
+
+    #[test]
+    fn an_account_is_seen_as_it_is_and_a_sight_ends_with_the_next_commit() {
+        let (store, directory, user) = furnished();
         let sight = Sight::new(&directory);
+        let boss = directory.postmaster();
         for name in [&boss, &user, &user, &boss] {
             assert_eq!(sight.account(name).unwrap().unwrap().name, *name);
         }
         assert!(sight.account(&AccountName::parse("nobody@a.example").unwrap()).unwrap().is_none());
         assert!(sight.is_of(&directory));
-
-        let account = directory.account(&user).unwrap().unwrap();
-        let edit = Edit::Update([("RealName", Value::from("Somebody"))].into_iter().collect());
-        store.commit(&[directory.edit_account(&account, edit, None).unwrap()]).unwrap();
+        set_real_name(&store, &directory, &user, "Somebody");
         assert!(!sight.is_of(&directory));
-        let account = Sight::new(&directory).account(&user).unwrap().unwrap();
-        assert_eq!(account.explicit_settings().get("RealName").and_then(Value::as_str), Some("Somebody"));
+        assert_eq!(real_name(&Sight::new(&directory), &user).as_deref(), Some("Somebody"));
+    }
+
+    /// A store that changed its edition before it shows the commit would let a sight be kept that was
+    /// taken in between.
+    #[test]
+    fn what_has_been_reported_is_seen_whenever_a_sight_was_taken() {
+        const COMMITS: usize = 2000;
+        let (store, directory, user) = furnished();
+        set_real_name(&store, &directory, &user, "0");
+        let (reported, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let mut sight = Sight::new(&directory);
+                    while !is_over.load(Ordering::SeqCst) {
+                        let reported = reported.load(Ordering::SeqCst);
+                        if !sight.is_of(&directory) {
+                            sight = Sight::new(&directory);
+                        }
+                        let seen: usize = real_name(&sight, &user).unwrap().parse().unwrap();
+                        assert!(seen >= reported, "{reported} was reported, {seen} is seen");
+                    }
+                });
+            }
+            for number in 1..=COMMITS {
+                set_real_name(&store, &directory, &user, &number.to_string());
+                reported.store(number, Ordering::SeqCst);
+            }
+            is_over.store(true, Ordering::SeqCst);
+        });
     }
 }
