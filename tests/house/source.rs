@@ -46,12 +46,12 @@ pub(crate) fn rust_files(folder: &str) -> Vec<Source> {
     paths.iter().map(|path| Source::read(path)).collect()
 }
 
-/// Every file under `folder`, build output excepted.
+/// Every file under `folder`, what builds and fuzzing have left there excepted.
 pub(crate) fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            if !path.ends_with("target") {
+            if !path.ends_with("target") && !path.ends_with("corpus") {
                 collect(&path, into);
             }
         } else {
