@@ -107,8 +107,12 @@ impl Installation {
         })
     }
 
+    /// A running server also has a socket there.
     fn for_each_file(&self, work: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
-        fs::read_dir(&self.store)?.try_for_each(|entry| work(&File::open(entry?.path())?))
+        fs::read_dir(&self.store)?.try_for_each(|entry| {
+            let entry = entry?;
+            if entry.file_type()?.is_file() { work(&File::open(entry.path())?) } else { Ok(()) }
+        })
     }
 
     /// Bytes of each account: by the length of the files, and as the disk holds them.
