@@ -40,7 +40,8 @@ impl Sight {
         &self.directory
     }
 
-    /// The account of that canonical name.
+    /// The account of that canonical name, without the password that may be kept of it: what lies in
+    /// memory until the next commit is no place for that.
     ///
     /// # Errors
     /// [`ReadFault`] when the store fails.
@@ -49,7 +50,10 @@ impl Sight {
         if let Some(account) = last().as_ref().filter(|account| account.name == *name) {
             return Ok(Some(Arc::clone(account)));
         }
-        let account = self.directory.account(name)?.map(Arc::new);
+        let account = self.directory.account(name)?.map(|mut account| {
+            account.credentials.recoverable = None;
+            Arc::new(account)
+        });
         last().clone_from(&account);
         Ok(account)
     }
@@ -61,7 +65,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::auth::{Hasher, Recognizer};
+    use crate::auth::{Hasher, MasterKey, Recognizer, Recoverable};
     use crate::directory::Edit;
     use crate::model::{Argon2idCost, DomainName, Secret};
     use crate::notation::{Dictionary, Value};
@@ -103,6 +107,19 @@ mod tests {
         set_real_name(&store, &directory, &user, "Somebody");
         assert!(!sight.is_of(&directory));
         assert_eq!(real_name(&Sight::new(&directory), &user).as_deref(), Some("Somebody"));
+    }
+
+    #[test]
+    fn a_password_that_is_kept_does_not_stay_in_memory() {
+        let (store, directory, user) = furnished();
+        let keys = vec![MasterKey::parse(&"a".repeat(64)).unwrap()];
+        let commit = |naming| store.commit(&[naming]).map(drop).map_err(|fault| ReadFault(fault.to_string()));
+        directory.use_keys(keys, commit).unwrap();
+        let mut credentials = directory.account(&user).unwrap().unwrap().credentials;
+        credentials.recoverable = Some(Recoverable::new(&Secret::new(b"blue harbor 42").unwrap()));
+        store.commit(&[directory.set_password(&user, credentials).unwrap()]).unwrap();
+        assert!(directory.account(&user).unwrap().unwrap().credentials.recoverable.is_some());
+        assert!(Sight::new(&directory).account(&user).unwrap().unwrap().credentials.recoverable.is_none());
     }
 
     /// A store that changed its edition before it shows the commit would let a sight be kept that was
