@@ -185,7 +185,7 @@ impl Session {
 
     /// The reply, as it is sent, to a line that leaves everything as it is: NOOP, which is what a busy
     /// client sends most. `None`: [`Session::step`] must hear of the line. Delivering every line there
-    /// comes to the same, and takes three times as long for this one.
+    /// comes to the same, and takes longer.
     #[must_use]
     #[inline]
     pub fn answer_at_once(&self, line: &[u8]) -> Option<&'static [u8]> {
