@@ -24,6 +24,7 @@ use redb::{
 };
 
 use super::draft::Draft;
+use super::growth::Frontiers;
 use super::medium::Medium;
 use super::open_fault::{OpenFault, OpenFaultKind};
 use super::{CommitFault, Outcome, ReadFault, Revision, Store, Transaction, Versioned};
@@ -91,18 +92,23 @@ impl Embedded {
     /// # Errors
     /// As [`Embedded::open`].
     pub fn open_with_cache(path: &Path, cache_bytes: usize) -> Result<Self, OpenFault> {
-        let open = || -> Result<File, redb::Error> {
+        let fault = |error: redb::Error| OpenFault::from_redb(path, &error);
+        let open = || -> Result<(File, FileBackend), redb::Error> {
             if !path.try_exists()? {
                 begin(path)?;
             }
-            Ok(OpenOptions::new().read(true).write(true).open(path)?)
+            let file = OpenOptions::new().read(true).write(true).open(path)?;
+            Ok((file.try_clone()?, FileBackend::new(file)?))
         };
-        let file = open().map_err(|error| OpenFault::from_redb(path, &error))?;
+        let (file, backend) = open().map_err(fault)?;
         if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
             return Err(OpenFault::new(path, OpenFaultKind::Unreadable("it is empty".into())));
         }
-        let backend = FileBackend::new(file).map_err(|error| OpenFault::from_redb(path, &error.into()))?;
-        Self::on_medium(Medium::new(backend), cache_bytes, path)
+        let store = Self::on_medium(Medium::new(backend), cache_bytes, path)?;
+        // Not before redb has the file to itself.
+        let frontiers = Frontiers::of(&file).map_err(|error| fault(error.into()))?;
+        store.medium.grow(frontiers);
+        Ok(store)
     }
 
     /// An empty store in memory, which ends with this value: for tests and trials.

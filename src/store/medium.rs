@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
 
+use super::growth::{Frontiers, Growth};
+
 /// The medium as redb writes to it.
 #[derive(Clone, Debug)]
 pub(super) struct Medium(Arc<Inner>);
@@ -20,6 +22,7 @@ pub(super) struct Medium(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     backend: Box<dyn StorageBackend>,
+    growth: Growth,
     header: Mutex<Header>,
 }
 
@@ -35,7 +38,12 @@ struct Header {
 
 impl Medium {
     pub(super) fn new(backend: impl StorageBackend) -> Self {
-        Self(Arc::new(Inner { backend: Box::new(backend), header: Mutex::default() }))
+        Self(Arc::new(Inner { backend: Box::new(backend), growth: Growth::default(), header: Mutex::default() }))
+    }
+
+    /// Lets the medium grow ahead of need from now on: see [`Growth::begin`].
+    pub(super) fn grow(&self, frontiers: Frontiers) {
+        self.0.growth.begin(frontiers);
     }
 
     /// The medium as of the last sync that succeeded, without what a failed commit may have left.
@@ -62,7 +70,9 @@ impl StorageBackend for Medium {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.backend.set_len(len)
+        self.0.backend.set_len(len)?;
+        self.0.growth.cut(len);
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -76,6 +86,7 @@ impl StorageBackend for Medium {
         if offset == 0 {
             self.header().written = data.into();
         }
+        self.0.growth.make_way(&*self.0.backend, offset, data.len())?;
         self.0.backend.write(offset, data)
     }
 

@@ -13,6 +13,7 @@ mod embedded;
 #[cfg(test)]
 mod faulty_disk;
 mod glance;
+mod growth;
 mod medium;
 mod open_fault;
 #[cfg(test)]

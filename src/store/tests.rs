@@ -7,15 +7,24 @@ use std::{fs, path::Path};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use redb::StorageBackend;
 
 use super::faulty_disk::FaultyDisk;
+use super::growth::Frontiers;
+use super::medium::Medium;
 use super::*;
 
 /// What a store should hold.
 type Model = BTreeMap<Vec<u8>, Versioned>;
 
 fn on(disk: &FaultyDisk) -> Embedded {
-    Embedded::with_backend(disk.clone()).unwrap()
+    with_cache(disk, CACHE_BYTES)
+}
+
+fn with_cache(disk: &FaultyDisk, cache_bytes: usize) -> Embedded {
+    let medium = Medium::new(disk.clone());
+    medium.grow(Frontiers::whole(disk.len().unwrap()));
+    Embedded::on_medium(medium, cache_bytes, Path::new("test")).unwrap()
 }
 
 fn put(key: &[u8], bytes: &[u8]) -> Transaction {
@@ -304,7 +313,7 @@ fn reads_go_on_after_a_fault_without_what_was_not_acknowledged() {
     let (mut fault_count, mut old_count) = (0, 0);
     for operation in 0.. {
         let disk = FaultyDisk::default();
-        let store = Embedded::on_medium(medium::Medium::new(disk.clone()), 0, Path::new("test")).unwrap();
+        let store = with_cache(&disk, 0);
         store.commit(&group(&old)).unwrap();
         disk.fail_after(operation);
         let answer = store.commit(&group(b"new"));
@@ -333,7 +342,7 @@ fn reads_go_on_after_a_fault_without_what_was_not_acknowledged() {
 #[test]
 fn a_fault_of_reading_closes_the_store_to_writing() {
     let disk = FaultyDisk::default();
-    let store = Embedded::on_medium(medium::Medium::new(disk.clone()), 0, Path::new("test")).unwrap();
+    let store = with_cache(&disk, 0);
     commit_one(&store, put(b"a", b"1"));
     disk.fail_next_read();
     assert_eq!(bytes_of(&store, b"a"), Some(b"1".to_vec()));
