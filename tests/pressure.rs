@@ -105,7 +105,7 @@ fn what_is_sent_behind_a_change_under_way_waits_in_the_clients_buffers() {
     client.write_all(b"USER alice\r\nPASS blue harbor 42\r\n").unwrap();
     world.gate.shut(crate::world::gate::Passage::Commit);
     client.write_all(b"NEWPASS seven green kites\r\n").unwrap();
-    world.gate.await_somebody();
+    world.gate.await_crowd(1);
     flood(&mut client);
     check_others_are_served(address);
     world.gate.open();

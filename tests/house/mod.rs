@@ -2,6 +2,7 @@
 
 pub(crate) mod commands;
 mod layers;
+mod refusals;
 mod replies;
 pub(crate) mod source;
 

@@ -120,6 +120,20 @@ fn blank_comments_and_literals(text: &str) -> String {
     code
 }
 
+/// The strings in `text` that are written in quotation marks, as they stand there, with the position
+/// of their first mark.
+pub(crate) fn literals(text: &str) -> Vec<(usize, &str)> {
+    let (mut found, mut at) = (Vec::new(), 0);
+    while let Some(first) = text[at..].chars().next() {
+        let hidden = comment_or_literal(&text[at..], text[..at].chars().next_back());
+        if first == '"' {
+            found.push((at, text[at..at + hidden].trim_matches('"')));
+        }
+        at += hidden.max(first.len_utf8());
+    }
+    found
+}
+
 /// The length in bytes of the comment or literal that `rest` begins with; 0 when it begins with
 /// code. Prefixes of literals (`b`, `r#`) count as code, except where they tell how it ends.
 fn comment_or_literal(rest: &str, previous: Option<char>) -> usize {

@@ -176,7 +176,7 @@ impl Stage {
             Directive::FaultRead => self.world.gate.fail_next_read(),
             Directive::HoldReads => self.world.gate.shut(crate::world::gate::Passage::Read),
             Directive::HoldCommits => self.world.gate.shut(crate::world::gate::Passage::Commit),
-            Directive::AwaitStore => self.world.gate.await_somebody(),
+            Directive::AwaitStore(count) => self.world.gate.await_crowd(*count),
             Directive::AwaitSessions(count) => self.world.await_sessions(*count),
             Directive::ReleaseStore => self.world.gate.open(),
             Directive::Advance(by) => {

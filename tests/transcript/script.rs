@@ -93,8 +93,8 @@ pub(crate) enum Directive {
     /// `hold store reads`, `hold store commits`: who comes to the store waits.
     HoldReads,
     HoldCommits,
-    /// `await store`: goes on when somebody waits for the store.
-    AwaitStore,
+    /// `await store N`: goes on when so many wait for the store.
+    AwaitStore(usize),
     /// `await sessions N`: goes on when there are so many.
     AwaitSessions(u32),
     /// `release store`
@@ -217,7 +217,7 @@ fn directive(line: &str, limits: &BTreeMap<String, usize>) -> Result<Directive, 
         ["fault", "store", "read", "once"] => Directive::FaultRead,
         ["hold", "store", "reads"] => Directive::HoldReads,
         ["hold", "store", "commits"] => Directive::HoldCommits,
-        ["await", "store"] => Directive::AwaitStore,
+        ["await", "store", count] => Directive::AwaitStore(count.parse().map_err(|_| "no number")?),
         ["await", "sessions", count] => Directive::AwaitSessions(count.parse().map_err(|_| "no number")?),
         ["release", "store"] => Directive::ReleaseStore,
         ["advance", time] => Directive::Advance(duration(time)?),

@@ -48,11 +48,11 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Returns when somebody waits.
-    pub(crate) fn await_somebody(&self) {
+    /// Returns when so many wait.
+    pub(crate) fn await_crowd(&self, count: usize) {
         let state = self.state.lock().unwrap();
-        let outcome = self.changed.wait_timeout_while(state, PATIENCE, |state| state.waiting == 0).unwrap();
-        assert!(!outcome.1.timed_out(), "nobody came to the gate");
+        let outcome = self.changed.wait_timeout_while(state, PATIENCE, |state| state.waiting < count).unwrap();
+        assert!(!outcome.1.timed_out(), "{} of {count} came to the gate", outcome.0.waiting);
     }
 
     /// Lets the next read fail.
