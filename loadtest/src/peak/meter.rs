@@ -28,6 +28,8 @@ pub(super) struct Meter {
     end: Option<Reading>,
     ops: u64,
     latency: Histogram<u64>,
+    /// Of a generator that never rests, whether it fell behind its schedule. Its time tells nothing.
+    is_behind: Option<bool>,
 }
 
 /// The clocks at one moment, in nanoseconds.
@@ -68,7 +70,13 @@ impl Meter {
             end: None,
             ops: 0,
             latency: histogram(),
+            is_behind: None,
         }
+    }
+
+    /// Says of a generator that keeps a schedule, and never rests, whether it fell behind it.
+    pub(super) fn judge(&mut self, is_behind: bool) {
+        self.is_behind = Some(is_behind);
     }
 
     /// Opens and closes the window as time passes; false once it is closed.
@@ -110,7 +118,7 @@ impl Meter {
         add_latency(report, ["p50_us", "p99_us", "p999_us", "max_us"], &self.latency);
         report.real("generator_cpu_share", own_share);
         let wait_share = (end.own_wait - begin.own_wait) as f64 / window_ns;
-        let is_saturated = is_saturated(own_share, wait_share);
+        let is_saturated = self.is_behind.unwrap_or_else(|| is_saturated(own_share, wait_share));
         report.real("generator_wait_share", wait_share);
         report.truth("saturated", is_saturated);
         if let (Some(from), Some(to)) = (begin.server_cpu, end.server_cpu) {
