@@ -43,9 +43,13 @@ const PAUSE_MAX: Duration = Duration::from_micros(200);
 /// not woken for the first of them: it would only see that the others have not come.
 const RETURN_MAX: Duration = Duration::from_millis(1);
 
-/// How long changes gather for one sync while others wait for a worker. A sync costs half a
-/// millisecond of CPU, a tenth to a fifth of a hash, and whoever waits, waits for longer than this.
-const GATHERING: Duration = Duration::from_millis(40);
+/// For how long changes gather at most for one sync while others wait for a worker. A sync costs half
+/// a millisecond of CPU, a tenth to a fifth of a hash; and whoever comes now waits for as long.
+const GATHERING_MAX: Duration = Duration::from_millis(200);
+
+/// Changes gather no longer than until the pool has so much work left: time to commit them, and for
+/// those who wait for that to come back with more.
+const RESERVE: Duration = Duration::from_millis(5);
 
 /// How often a change is put together before the account is given up as too busy.
 const ATTEMPTS_MAX: u8 = 8;
@@ -121,8 +125,8 @@ pub(super) struct Committer {
     pub(super) changes: Intake<Entry>,
     /// Runs a command again whose transaction met somebody else's change.
     pub(super) reader: Arc<Reader>,
-    /// Whether anybody waits for a worker.
-    pub(super) is_busy: Box<dyn Fn() -> bool + Send>,
+    /// For how long those who wait for a worker keep the pool busy.
+    pub(super) backlog: Box<dyn Fn() -> Duration + Send>,
     /// Shards to be woken when the whole group has been answered.
     pub(super) wakes: Vec<Wake>,
 }
@@ -139,13 +143,24 @@ impl Committer {
                 }
                 let Some(first) = self.changes.take() else { return };
                 group.push(first);
-                if (self.is_busy)() {
-                    thread::park_timeout(GATHERING);
-                }
+                self.let_gather();
             }
             self.gather(&mut group, last_size);
             last_size = group.len();
             group = self.commit(group, &mut has_failed);
+        }
+    }
+
+    /// Waits while the pool has more to do than it needs to be kept busy.
+    fn let_gather(&self) {
+        let mut left = GATHERING_MAX;
+        loop {
+            let spare = (self.backlog)().saturating_sub(RESERVE).min(left);
+            if spare < RESERVE {
+                return;
+            }
+            thread::park_timeout(spare);
+            left -= spare;
         }
     }
 
@@ -271,6 +286,8 @@ impl Committer {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::auth::Hasher;
     use crate::service::intake::channel;
@@ -298,17 +315,7 @@ mod tests {
         let (inlet, changes) = channel(entries.len());
         entries.into_iter().for_each(|entry| inlet.put(entry));
         drop(inlet);
-        let accounts = Arc::new(Accounts::new(world.directory.clone()));
-        let store = Arc::clone(&world.store) as Arc<dyn Store>;
-        let reader = Arc::new(Reader {
-            accounts: Arc::clone(&accounts),
-            started_at: 0,
-            password_characters_min: Arc::default(),
-            control: world.control(),
-            sight: Default::default(),
-        });
-        let is_busy = Box::new(|| false);
-        Committer { store, accounts, counters: Arc::default(), changes, reader, is_busy, wakes: Vec::new() }.run();
+        committer(world, changes, || Duration::ZERO).run();
         let outcome = |(_, answer)| match answer {
             Answer::Changed(outcome) => outcome,
             Answer::Told(_)
@@ -320,6 +327,40 @@ mod tests {
             }
         };
         world.answers(count).into_iter().map(outcome).collect()
+    }
+
+    fn committer(world: &World, changes: Intake<Entry>, backlog: impl Fn() -> Duration + Send + 'static) -> Committer {
+        let accounts = Arc::new(Accounts::new(world.directory.clone()));
+        let store = Arc::clone(&world.store) as Arc<dyn Store>;
+        let reader = Arc::new(Reader {
+            accounts: Arc::clone(&accounts),
+            started_at: 0,
+            password_characters_min: Arc::default(),
+            control: world.control(),
+            sight: Default::default(),
+        });
+        let backlog = Box::new(backlog);
+        Committer { store, accounts, counters: Arc::default(), changes, reader, backlog, wakes: Vec::new() }
+    }
+
+    /// How often the backlog is asked for while changes gather, when it is `times` RESERVE and then less.
+    fn questions(times: &'static [u32]) -> usize {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let backlog = move || {
+            let question = count.fetch_add(1, Ordering::Relaxed);
+            times.get(question).map_or(Duration::ZERO, |times| RESERVE * *times)
+        };
+        committer(&World::new(), channel(1).1, backlog).let_gather();
+        asked.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn changes_gather_while_the_pool_has_work_to_spare_and_not_for_ever() {
+        assert_eq!(questions(&[]), 1, "nobody waits");
+        assert_eq!(questions(&[1]), 1, "there is just enough to do");
+        assert_eq!(questions(&[3, 2, 1, 9]), 3);
+        assert_eq!(questions(&[1000; 9]), 2, "the longest time is over");
     }
 
     #[test]

@@ -280,12 +280,12 @@ impl Service {
         });
         let clerks = Clerks::start(&routes, &queue, settings.queue_length_max);
         let handshakes = Handshakes::start(&counters);
-        let is_busy = {
+        let backlog = {
             let queue = Arc::clone(&queue);
-            Box::new(move || queue.is_busy())
+            Box::new(move || queue.backlog())
         };
         let wakes = Vec::new();
-        let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader, is_busy, wakes };
+        let committer = Committer { store, accounts, counters: Arc::clone(&counters), changes, reader, backlog, wakes };
         threads.push(spawn("commit", || committer.run()));
         let inner = Inner {
             kernel: settings.kernel,

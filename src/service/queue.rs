@@ -178,9 +178,9 @@ impl Queue {
         lock(&self.state).admission.set_bounds(wait_max, length_max);
     }
 
-    /// Whether any job waits.
-    pub(super) fn is_busy(&self) -> bool {
-        lock(&self.state).admission.len() > 0
+    /// For how long the jobs that wait keep the pool busy.
+    pub(super) fn backlog(&self) -> Duration {
+        lock(&self.state).admission.backlog()
     }
 
     /// What `counters` have counted, with how many jobs wait and how long one takes.

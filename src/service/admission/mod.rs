@@ -203,6 +203,11 @@ impl<J: Patient> Admission<J> {
         self.queues.iter().map(FairQueue::len).sum()
     }
 
+    /// For how long the jobs that wait keep the pool busy.
+    pub(super) fn backlog(&self) -> Duration {
+        self.time_for(self.len())
+    }
+
     /// Lets `job` wait.
     ///
     /// # Errors
@@ -298,7 +303,7 @@ impl<J: Patient> Admission<J> {
     }
 
     fn retry_after_s(&self) -> u32 {
-        let wait = self.time_for(self.len());
+        let wait = self.backlog();
         u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX).clamp(*RETRY_AFTER_S.start(), *RETRY_AFTER_S.end())
     }
 
