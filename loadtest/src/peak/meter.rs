@@ -28,7 +28,7 @@ pub(super) struct Meter {
     end: Option<Reading>,
     ops: u64,
     latency: Histogram<u64>,
-    /// Of a generator that never rests, whether it fell behind its schedule. Its time tells nothing.
+    /// Of a generator that waits awake, whether it fell behind its schedule. Its time tells nothing.
     is_behind: Option<bool>,
 }
 
@@ -74,7 +74,7 @@ impl Meter {
         }
     }
 
-    /// Says of a generator that keeps a schedule, and never rests, whether it fell behind it.
+    /// Says of a generator that keeps a schedule, and waits awake, whether it fell behind it.
     pub(super) fn judge(&mut self, is_behind: bool) {
         self.is_behind = Some(is_behind);
     }
