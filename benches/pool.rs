@@ -7,7 +7,8 @@
 //! there (nice 19); then the server on the same CPU, with 16 clients on the other that change
 //! passwords as fast as they are let, and beside them NOOPs on a schedule. Then the same changes are
 //! asked of a server that hashes with the `argon2` crate, which tells what the kernel is worth to
-//! those who wait; and five times as many of the first one as it can do.
+//! those who wait. And between two windows of its changes the first server is asked for five times as
+//! many as it can do.
 //!
 //! `cargo bench --bench pool [-- --rounds N --seconds S]`. Writes `benches/record/pool.md`.
 
@@ -67,6 +68,8 @@ struct Round {
     probe: Findings,
     /// Of five times as many clients as can be served.
     overload: Outcome,
+    /// Changes per second right before that and right after.
+    around: [f64; 2],
 }
 
 /// The servers that take turns, and who comes to them.
@@ -95,9 +98,9 @@ impl Round {
         self.changes.number("ops_per_s") / self.with_crate.number("ops_per_s")
     }
 
-    /// What is done of too much, against saturation.
+    /// What is done of too much, against saturation before and after.
     fn goodput(&self) -> f64 {
-        self.overload.number("/goodput_per_s") / self.changes.number("ops_per_s")
+        self.overload.number("/goodput_per_s") * 2.0 / self.around.iter().sum::<f64>()
     }
 
     /// What other processes used, in processors; the generator that runs beside the probe is among
@@ -176,6 +179,13 @@ impl<'a> Stage<'a> {
             )
         };
         let changes = generator.run(server.address(), &change(server, seconds))?;
+        let possible = changes.number("ops_per_s");
+        let load = Load { generator, address: server.address(), ledgers: ledgers.path() };
+        // Whoever comes last is not served before the end: of a longer run that is a smaller part.
+        let arrivals = format!("--arrivals poisson:{} --seconds {}", OVERLOAD * possible, 3.0 * seconds);
+        let overload = load.run(crowd, &arrivals)?;
+        let after = generator.run(server.address(), &change(server, seconds))?;
+        let around = [possible, after.number("ops_per_s")];
         let with_crate = generator.run(with_crate.address(), &change(with_crate, seconds))?;
         // The load lasts longer than the probe's set-up and window.
         let load = generator.start(server.address(), &change(server, seconds + 4.0))?;
@@ -188,11 +198,7 @@ impl<'a> Stage<'a> {
         let probe = generator.run(server.address(), &probe);
         finish(load)?;
         let probe = probe?;
-        let rate = OVERLOAD * changes.number("ops_per_s");
-        let load = Load { generator, address: server.address(), ledgers: ledgers.path() };
-        // Whoever comes last is not served before the end: of a longer run that is a smaller part.
-        let overload = load.run(crowd, &format!("--arrivals poisson:{rate} --seconds {}", 2.0 * seconds))?;
-        Ok(Round { hashes, hash_cpu_ms, changes, with_crate, probe, overload })
+        Ok(Round { hashes, hash_cpu_ms, changes, with_crate, probe, overload, around })
     }
 }
 
