@@ -38,7 +38,12 @@ pub(super) struct Frontiers(Vec<u64>);
 
 impl Frontiers {
     /// As they are in `file`, or at its end when the file system cannot tell.
+    ///
+    /// # Errors
+    /// What the file system says.
     pub(super) fn of(file: &File) -> io::Result<Self> {
+        // Some file systems have called a hole what they had not yet written to the disk.
+        file.sync_all()?;
         let (mut frontiers, length, mut end) = (Self::default(), file.metadata()?.len(), 0);
         while end < length {
             match seek(file, SeekFrom::Data(end)).and_then(|data| Ok(data..seek(file, SeekFrom::Hole(data))?)) {
