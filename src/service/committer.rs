@@ -47,6 +47,10 @@ const RETURN_MAX: Duration = Duration::from_millis(1);
 /// a millisecond of CPU, a tenth to a fifth of a hash; and whoever comes now waits for as long.
 const GATHERING_MAX: Duration = Duration::from_millis(200);
 
+/// For how long an administrator's command may wait among them. Whoever sends one after the other waits
+/// each time.
+const GATHERING_STEP: Duration = Duration::from_millis(40);
+
 /// Changes gather no longer than until the pool has so much work left: time to commit them, and for
 /// those who wait for that to come back with more.
 const RESERVE: Duration = Duration::from_millis(5);
@@ -143,7 +147,7 @@ impl Committer {
                 }
                 let Some(first) = self.changes.take() else { return };
                 group.push(first);
-                self.let_gather();
+                self.let_gather(&mut group);
             }
             self.gather(&mut group, last_size);
             last_size = group.len();
@@ -151,16 +155,21 @@ impl Committer {
         }
     }
 
-    /// Waits while the pool has more to do than it needs to be kept busy.
-    fn let_gather(&self) {
+    /// Waits while the pool has more to do than it needs to be kept busy, and takes what comes.
+    fn let_gather(&mut self, group: &mut Vec<Entry>) {
         let mut left = GATHERING_MAX;
         loop {
             let spare = (self.backlog)().saturating_sub(RESERVE).min(left);
             if spare < RESERVE {
                 return;
             }
-            thread::park_timeout(spare);
-            left -= spare;
+            let step = spare.min(GATHERING_STEP);
+            thread::park_timeout(step);
+            left -= step;
+            self.changes.take_some(group, GROUP_MAX - group.len());
+            if group.iter().any(|entry| matches!(entry, Entry::Order(_))) {
+                return;
+            }
         }
     }
 
@@ -290,6 +299,7 @@ mod tests {
 
     use super::*;
     use crate::auth::Hasher;
+    use crate::proto::CommandLine;
     use crate::service::intake::channel;
     use crate::service::world::{COST, IMPORTED, World, postmaster, secret};
     use crate::store::Store;
@@ -343,24 +353,39 @@ mod tests {
         Committer { store, accounts, counters: Arc::default(), changes, reader, backlog, wakes: Vec::new() }
     }
 
-    /// How often the backlog is asked for while changes gather, when it is `times` RESERVE and then less.
-    fn questions(times: &'static [u32]) -> usize {
+    /// How often the backlog is asked for while `entries` come and changes gather, when it is `times`
+    /// RESERVE and then less.
+    fn questions(world: &World, entries: Vec<Entry>, times: &'static [u32]) -> usize {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
         let backlog = move || {
             let question = count.fetch_add(1, Ordering::Relaxed);
             times.get(question).map_or(Duration::ZERO, |times| RESERVE * *times)
         };
-        committer(&World::new(), channel(1).1, backlog).let_gather();
+        let (inlet, changes) = channel(entries.len());
+        entries.into_iter().for_each(|entry| inlet.put(entry));
+        committer(world, changes, backlog).let_gather(&mut Vec::new());
         asked.load(Ordering::Relaxed)
     }
 
     #[test]
     fn changes_gather_while_the_pool_has_work_to_spare_and_not_for_ever() {
-        assert_eq!(questions(&[]), 1, "nobody waits");
-        assert_eq!(questions(&[1]), 1, "there is just enough to do");
-        assert_eq!(questions(&[3, 2, 1, 9]), 3);
-        assert_eq!(questions(&[1000; 9]), 2, "the longest time is over");
+        let world = World::new();
+        let asked = |times| questions(&world, vec![Entry::Upgrade(Transaction::default())], times);
+        assert_eq!(asked(&[]), 1, "nobody waits");
+        assert_eq!(asked(&[1]), 1, "there is just enough to do");
+        assert_eq!(asked(&[3, 2, 1, 9]), 3);
+        let steps = GATHERING_MAX.as_millis().div_ceil(GATHERING_STEP.as_millis()) as usize;
+        assert_eq!(asked(&[1000; 99]), steps + 1, "the longest time is over");
+    }
+
+    #[test]
+    fn a_command_does_not_wait_for_as_long_as_changes() {
+        let world = World::new();
+        let line = CommandLine::new(b"NOOP");
+        let order = Order::new(world.proof(), line, false, world.ticket(1));
+        let order = OrderChange::new(order, Transaction::default(), false);
+        assert_eq!(questions(&world, vec![Entry::Order(order)], &[1000; 99]), 1);
     }
 
     #[test]
