@@ -343,14 +343,16 @@ impl Queue {
 
     /// Submits, sleeps as long as `wait` allows, and reaps into `into`.
     pub(super) fn turn(&mut self, wait: Wait, into: &mut Vec<Completion>) -> io::Result<()> {
-        let time = match wait {
+        let (time, count) = match wait {
             Wait::Gather(time) => {
                 self.submit_and_sleep(time)?;
-                Some(Timespec::new())
+                // The kernel does the work of twenty operations, or of as many as are asked for: what
+                // is left over would wait for the next turn.
+                (Some(Timespec::new()), self.completions_per_turn_max)
             }
-            Wait::No => Some(Timespec::new()),
-            Wait::AtMost(time) => Some(Timespec::from(time)),
-            Wait::Forever => None,
+            Wait::No => (Some(Timespec::new()), 1),
+            Wait::AtMost(time) => (Some(Timespec::from(time)), 1),
+            Wait::Forever => (None, 1),
         };
         let arguments = SubmitArgs::new();
         let arguments = match &time {
@@ -359,7 +361,7 @@ impl Queue {
         };
         // Waiting for one completion, even with no time to wait, is what lets the kernel run
         // deferred task work (IORING_ENTER_GETEVENTS).
-        bear(self.ring.submitter().submit_with_args(1, &arguments))?;
+        bear(self.ring.submitter().submit_with_args(count, &arguments))?;
         if self.ring.submission().cq_overflow() {
             self.overflows += 1;
         }

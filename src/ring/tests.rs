@@ -162,6 +162,28 @@ fn a_turn_that_gathers_submits_first_and_reaps_last() {
     drop(client);
 }
 
+/// The kernel leaves some of it for the next turn unless it is asked for all; that would be one sleep later.
+#[test]
+fn a_turn_that_gathers_brings_all_that_has_come() {
+    const COUNT: u16 = 64;
+    let size = RingSize { operations: COUNT.into(), receive_buffers: COUNT, completions_per_turn_max: COUNT.into() };
+    let mut ring = Ring::new(size).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut pairs: Vec<(TcpStream, TcpStream)> = (0..COUNT)
+        .map(|_| (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap().0))
+        .collect();
+    for (slot, (_, server)) in pairs.iter().enumerate() {
+        ring.queue.receive_once(server.as_fd(), Key::new(slot as u32, 1));
+    }
+    ring.turn(Wait::No, &mut Vec::new()).unwrap();
+    for (client, _) in &mut pairs {
+        client.write_all(b"!").unwrap();
+    }
+    let mut completions = Vec::new();
+    ring.turn(Wait::Gather(Duration::from_millis(50)), &mut completions).unwrap();
+    assert_eq!(completions.len(), usize::from(COUNT));
+}
+
 #[test]
 fn a_cancelled_receive_says_so_and_nothing_stays_in_flight() {
     let Pair { mut ring, server, client, .. } = connect();
