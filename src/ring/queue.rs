@@ -105,7 +105,8 @@ pub enum Wait {
     No,
     /// Until something completes, but no longer than this.
     AtMost(Duration),
-    /// For so long, whatever completes: to reap many together costs each of them less.
+    /// For so long, whatever completes: to reap many together costs each of them less. Not at all when
+    /// the last turn has left some behind.
     Gather(Duration),
     /// Until something completes.
     Forever,
@@ -150,6 +151,8 @@ pub struct Queue {
     /// Turns that found more completions than the queue has places for.
     overflows: u64,
     completions_per_turn_max: usize,
+    /// The last turn brought as many as it may, so there may be more.
+    is_behind: bool,
     /// Completions reaped out of turn, to make room.
     reaped: Vec<Completion>,
     /// Where the kernel writes the eventfd's counter.
@@ -173,6 +176,7 @@ impl Queue {
             in_flight: 0,
             overflows: 0,
             completions_per_turn_max: size.completions_per_turn_max,
+            is_behind: false,
             reaped: Vec::new(),
             wake_counter: Box::new(0),
         })
@@ -345,7 +349,9 @@ impl Queue {
     pub(super) fn turn(&mut self, wait: Wait, into: &mut Vec<Completion>) -> io::Result<()> {
         let (time, count) = match wait {
             Wait::Gather(time) => {
-                self.submit_and_sleep(time)?;
+                if !self.is_behind {
+                    self.submit_and_sleep(time)?;
+                }
                 // The kernel does the work of twenty operations, or of as many as are asked for: what
                 // is left over would wait for the next turn.
                 (Some(Timespec::new()), self.completions_per_turn_max)
@@ -382,12 +388,15 @@ impl Queue {
     }
 
     fn reap(&mut self, into: &mut Vec<Completion>) {
+        let mut count = 0;
         for entry in self.ring.completion().take(self.completions_per_turn_max) {
+            count += 1;
             if !cqueue::more(entry.flags()) {
                 self.in_flight -= 1;
             }
             into.extend(read_completion(&entry));
         }
+        self.is_behind = count == self.completions_per_turn_max;
     }
 }
 

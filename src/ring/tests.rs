@@ -162,16 +162,12 @@ fn a_turn_that_gathers_submits_first_and_reaps_last() {
     drop(client);
 }
 
-/// The kernel leaves some of it for the next turn unless it is asked for all; that would be one sleep later.
-#[test]
-fn a_turn_that_gathers_brings_all_that_has_come() {
-    const COUNT: u16 = 64;
-    let size = RingSize { operations: COUNT.into(), receive_buffers: COUNT, completions_per_turn_max: COUNT.into() };
+/// A ring on which each of `count` connections has something to be received.
+fn with_input(count: u16, size: RingSize) -> (Ring, Vec<(TcpStream, TcpStream)>) {
     let mut ring = Ring::new(size).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut pairs: Vec<(TcpStream, TcpStream)> = (0..COUNT)
-        .map(|_| (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap().0))
-        .collect();
+    let connect = || (TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener.accept().unwrap().0);
+    let mut pairs: Vec<_> = (0..count).map(|_| connect()).collect();
     for (slot, (_, server)) in pairs.iter().enumerate() {
         ring.queue.receive_once(server.as_fd(), Key::new(slot as u32, 1));
     }
@@ -179,8 +175,32 @@ fn a_turn_that_gathers_brings_all_that_has_come() {
     for (client, _) in &mut pairs {
         client.write_all(b"!").unwrap();
     }
+    (ring, pairs)
+}
+
+/// The kernel leaves some of it for the next turn unless it is asked for all; that would be one sleep later.
+#[test]
+fn a_turn_that_gathers_brings_all_that_has_come() {
+    const COUNT: u16 = 64;
+    let size =
+        RingSize { operations: COUNT.into(), receive_buffers: COUNT, completions_per_turn_max: 2 * COUNT as usize };
+    let (mut ring, _pairs) = with_input(COUNT, size);
     let mut completions = Vec::new();
     ring.turn(Wait::Gather(Duration::from_millis(50)), &mut completions).unwrap();
+    assert_eq!(completions.len(), usize::from(COUNT));
+}
+
+/// It would fall behind further with every sleep, and it would sleep here for an hour.
+#[test]
+fn a_turn_does_not_gather_more_while_some_is_left_of_the_last() {
+    const COUNT: u16 = 64;
+    let size =
+        RingSize { operations: COUNT.into(), receive_buffers: COUNT, completions_per_turn_max: COUNT as usize / 2 };
+    let (mut ring, _pairs) = with_input(COUNT, size);
+    let mut completions = Vec::new();
+    ring.turn(Wait::Gather(Duration::from_millis(50)), &mut completions).unwrap();
+    assert_eq!(completions.len(), size.completions_per_turn_max);
+    ring.turn(Wait::Gather(Duration::from_secs(3600)), &mut completions).unwrap();
     assert_eq!(completions.len(), usize::from(COUNT));
 }
 
