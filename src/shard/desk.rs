@@ -27,8 +27,8 @@ pub(super) struct Desk {
     pub turn: u64,
     /// In this turn commands were handed in.
     pub has_ordered: bool,
-    /// In this turn somebody was told that the server is busy.
-    pub has_refused: bool,
+    /// When somebody was last told that the server is busy.
+    pub refused: Option<Tick>,
     /// No new lines are obeyed.
     pub is_stopping: bool,
     /// Empty between two steps of a session.

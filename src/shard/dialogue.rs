@@ -202,7 +202,7 @@ impl Dialogue {
     }
 
     /// The answer came after the client was gone: only the log hears of it.
-    pub(super) fn answer_nobody(&mut self, key: Key, answer: Answer, desk: &Desk) {
+    pub(super) fn answer_nobody(&mut self, key: Key, answer: Answer, desk: &mut Desk) {
         let Self { number: session, peer, .. } = *self;
         if answer.is_busy() {
             self.owed = None;
@@ -296,12 +296,14 @@ impl Dialogue {
             Ticket { session: key.to_bits(), abandoned, mailbox: Arc::clone(&desk.mailbox), peer: self.peer.ip() };
         desk.has_ordered |= matches!(request, Request::Command { .. } | Request::GoOn(_));
         let answer = desk.service.submit(request, &ticket)?;
-        desk.has_refused |= answer.is_busy();
         Some(self.receive_answer(key, answer, desk))
     }
 
-    fn receive_answer(&mut self, key: Key, answer: Answer, desk: &Desk) -> Event<'static> {
+    fn receive_answer(&mut self, key: Key, answer: Answer, desk: &mut Desk) -> Event<'static> {
         self.owed = None;
+        if answer.is_busy() {
+            desk.refused = Some(desk.now);
+        }
         let subject = self.subject.take().unwrap_or_default();
         match answer {
             Answer::Part { piece, rest } => {

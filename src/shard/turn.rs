@@ -28,11 +28,14 @@ const RETRY: Duration = Duration::from_millis(100);
 /// A failure to accept so long after the last one is another one, and is said again.
 const EPISODE: Duration = Duration::from_secs(60);
 
-/// After a turn in which somebody was refused for lack of workers, the next one begins so much later.
-/// Most sessions end so at such a time, and each of their steps would wake the shard by itself, in
-/// caches that a worker has filled since. Nobody sees two milliseconds, and at ten times the load
-/// they save a third of the shard's processor time.
-const GATHER: Duration = Duration::from_millis(2);
+/// While sessions are refused for lack of workers, turns begin so much later than they could. Most
+/// sessions end so at such a time, and each of their steps would wake the shard by itself, in caches
+/// that a worker has filled since. Nobody sees sixteen milliseconds; what they save is in
+/// `benches/record/overload.md`.
+const GATHER: Duration = Duration::from_millis(16);
+
+/// Sessions are being refused for so long after one was.
+const REFUSING: Duration = Duration::from_millis(100);
 
 /// What a shard is made from.
 #[derive(Debug)]
@@ -113,7 +116,7 @@ impl Shard {
             now,
             turn: 0,
             has_ordered: false,
-            has_refused: false,
+            refused: None,
             is_stopping: false,
             effects: Vec::with_capacity(8),
             replies: Vec::with_capacity(4096),
@@ -192,7 +195,7 @@ impl Shard {
     }
 
     fn wait(&mut self) -> Wait {
-        let gathers = std::mem::take(&mut self.desk.has_refused);
+        let gathers = self.desk.refused.is_some_and(|last| self.desk.now.since(last) < REFUSING);
         if !self.again.is_empty() || !self.desk.mailbox.park() {
             return Wait::No;
         }

@@ -199,7 +199,7 @@ fn late_completions_and_answers_do_not_touch_who_came_into_the_same_place() {
 }
 
 #[test]
-fn a_shard_gathers_what_happens_after_it_has_refused_somebody() {
+fn a_shard_gathers_what_happens_while_it_refuses_sessions() {
     let mut stage = Stage::new(RingSize::default());
     // A service that has stopped is as busy as can be.
     stage.service.clone().stop();
@@ -209,9 +209,12 @@ fn a_shard_gathers_what_happens_after_it_has_refused_somebody() {
     stage.turn_until_all_hear(&mut clients, "300 ");
     assert!(!matches!(stage.shard.wait(), Wait::Gather(_)));
     clients[0].say(b"PASS a wrong guess\r\n");
-    stage.turn_until("a refusal", |shard| shard.desk.has_refused);
-    assert!(matches!(stage.shard.wait(), Wait::Gather(time) if time <= GATHER));
-    assert!(!matches!(stage.shard.wait(), Wait::Gather(_)), "it does so once");
+    stage.turn_until("a refusal", |shard| shard.desk.refused.is_some());
+    for _ in 0..2 {
+        assert!(matches!(stage.shard.wait(), Wait::Gather(time) if time <= GATHER));
+    }
+    stage.shard.desk.now = stage.shard.desk.now + REFUSING;
+    assert!(!matches!(stage.shard.wait(), Wait::Gather(_)), "nobody was refused for a while");
 }
 
 /// The two ends of a connection that no session has.
