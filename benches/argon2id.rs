@@ -28,12 +28,10 @@ use std::time::Duration;
 use keyturn::auth::argon2id::{Kernel, Speed, calibrate};
 use keyturn::model::{Argon2idCost, Clock};
 
-#[path = "support/machine.rs"]
-mod machine;
-#[path = "support/yardstick.rs"]
-mod yardstick;
+mod support;
 
-use machine::Spread;
+use support::machine::{self, Spread};
+use support::yardstick;
 
 const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/record/argon2id.md");
 

@@ -20,21 +20,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{array, env, fs};
 
-#[path = "support/baseline.rs"]
-mod baseline;
-#[path = "support/generator.rs"]
-mod generator;
-#[path = "support/machine.rs"]
-mod machine;
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/server.rs"]
-mod server;
+mod support;
 
-use generator::{Findings, Generator};
-use machine::Spread;
-use process::{Place, Running, memory_bytes, raise_open_files, spawn_in};
-use server::{Server, await_listener, free_address};
+use support::baseline;
+use support::generator::{self, Findings, Generator};
+use support::machine::{self, Spread};
+use support::process::{Place, Running, memory_bytes, raise_open_files, spawn_in};
+use support::server::{Server, await_listener, free_address};
 
 const SERVER_CPU: usize = 0;
 const GENERATOR_CPU: usize = 1;

@@ -22,22 +22,13 @@ use std::{fs, io};
 
 use keyturn::model::{Clock, Tick};
 
-#[path = "support/generator.rs"]
-mod generator;
-#[path = "support/load.rs"]
-mod load;
-#[path = "support/machine.rs"]
-mod machine;
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/server.rs"]
-mod server;
+mod support;
 
-use generator::Generator;
-use load::{Crowd, Load, Outcome, finish};
-use machine::Spread;
-use process::{Place, memory_bytes, raise_open_files};
-use server::Server;
+use support::generator::Generator;
+use support::load::{Crowd, Load, Outcome, finish};
+use support::machine::{self, Spread};
+use support::process::{Place, memory_bytes, raise_open_files};
+use support::server::Server;
 
 const SERVER_CPU: usize = 0;
 const GENERATOR_CPU: usize = 1;

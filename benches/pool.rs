@@ -21,22 +21,13 @@ use keyturn::auth::{Hasher, Recognizer};
 use keyturn::model::{Argon2idCost, Clock, Secret};
 use rustix::time::{ClockId, clock_gettime};
 
-#[path = "support/generator.rs"]
-mod generator;
-#[path = "support/load.rs"]
-mod load;
-#[path = "support/machine.rs"]
-mod machine;
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/server.rs"]
-mod server;
+mod support;
 
-use generator::{Findings, Generator, finish};
-use load::{Crowd, Load, Outcome};
-use machine::Spread;
-use process::{Place, raise_open_files};
-use server::{DOMAIN, Home, PASSWORD, Server};
+use support::generator::{Findings, Generator, finish};
+use support::load::{Crowd, Load, Outcome};
+use support::machine::{self, Spread};
+use support::process::{Place, raise_open_files};
+use support::server::{DOMAIN, Home, PASSWORD, Server};
 
 const SERVER_CPU: usize = 0;
 const GENERATOR_CPU: usize = 1;

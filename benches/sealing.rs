@@ -23,16 +23,11 @@ use std::time::{Duration, Instant};
 use keyturn::auth::{Credentials, MasterKey, PasswordPurpose, Recoverable, ScramVerifier, Vault, Verifier};
 use keyturn::model::{Argon2idCost, ScramHash, Secret};
 
-#[path = "support/machine.rs"]
-mod machine;
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/server.rs"]
-mod server;
+mod support;
 
-use machine::{Spread, argument, await_quiet, describe};
-use process::{Place, stay_on};
-use server::{DOMAIN, Home, PASSWORD, Server};
+use support::machine::{Spread, argument, await_quiet, describe};
+use support::process::{Place, stay_on};
+use support::server::{DOMAIN, Home, PASSWORD, Server};
 
 const SERVER: Place<'_> = Place { cpus: &[0], nice: 0 };
 const CLIENT_CPU: usize = 1;

@@ -22,16 +22,11 @@ use std::time::{Duration, Instant};
 use base64ct::{Base64, Encoding};
 use keyturn::model::Argon2idCost;
 
-#[path = "support/machine.rs"]
-mod machine;
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/server.rs"]
-mod server;
+mod support;
 
-use machine::{argument, await_quiet, describe};
-use process::{Place, stay_on};
-use server::{DOMAIN, Home, PASSWORD};
+use support::machine::{argument, await_quiet, describe};
+use support::process::{Place, stay_on};
+use support::server::{DOMAIN, Home, PASSWORD};
 
 const SERVER: Place<'_> = Place { cpus: &[0], nice: 0 };
 const CLIENT_CPU: usize = 1;

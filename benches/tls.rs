@@ -25,13 +25,10 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tempfile::TempDir;
 
-#[path = "support/machine.rs"]
-mod machine;
-#[path = "support/process.rs"]
-mod process;
+mod support;
 
-use machine::{Spread, argument, await_quiet, describe};
-use process::{Place, Running, memory_bytes, raise_open_files, spawn_in};
+use support::machine::{Spread, argument, await_quiet, describe};
+use support::process::{Place, Running, memory_bytes, raise_open_files, spawn_in};
 
 const SERVER: Place<'_> = Place { cpus: &[0], nice: 0 };
 const CLIENT_CPU: usize = 1;

@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use crate::crowd::Crowd;
 use crate::found::{Found, Rows, cpu_of};
-use crate::machine::Spread;
-use crate::server::{Home, Server};
 use crate::session::Session;
+use crate::support::machine::Spread;
+use crate::support::server::{Home, Server};
 use crate::{COST, GENERATOR_CPU, GROUP_RATIO_MIN, SERVER, SESSIONS, create, populate, yes_or_no};
 
 /// Of so many accounts of a block one is created through one session.

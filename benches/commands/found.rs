@@ -5,8 +5,8 @@ use std::fs;
 use std::io;
 use std::time::Duration;
 
-use crate::machine::Spread;
-use crate::server::Server;
+use crate::support::machine::Spread;
+use crate::support::server::Server;
 
 /// What a load came to.
 #[derive(Clone, Copy, Debug)]

@@ -4,9 +4,9 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::machine::Spread;
-use crate::server::{Home, Server};
 use crate::session::Session;
+use crate::support::machine::Spread;
+use crate::support::server::{Home, Server};
 use crate::{COST, SERVER, populate, yes_or_no};
 
 const PROBES: usize = 4;

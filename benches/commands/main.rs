@@ -23,21 +23,17 @@ mod creation;
 mod crowd;
 mod found;
 mod listing;
-#[path = "../support/machine.rs"]
-mod machine;
-#[path = "../support/process.rs"]
-mod process;
-#[path = "../support/server.rs"]
-mod server;
 mod session;
+#[path = "../support/mod.rs"]
+mod support;
 
 use creation::measure_creation;
 use crowd::Crowd;
 use found::{Found, Rows, cpu_of};
 use listing::measure_listing;
-use machine::Spread;
-use process::{Place, raise_open_files};
-use server::{DOMAIN, Home, PASSWORD, Server};
+use support::machine::{self, Spread};
+use support::process::{self, Place, raise_open_files};
+use support::server::{DOMAIN, Home, PASSWORD, Server};
 
 const SERVER: Place<'_> = Place { cpus: &[0], nice: 0 };
 const GENERATOR_CPU: usize = 1;

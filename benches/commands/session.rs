@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use crate::server::{DOMAIN, PASSWORD};
+use crate::support::server::{DOMAIN, PASSWORD};
 
 /// An inline session of the postmaster.
 pub(crate) struct Session {

@@ -14,7 +14,7 @@ use keyturn::proto::sasl::Mechanisms;
 use keyturn::proto::{Denial, Effect, Event, Framed, Inbox, Rules, Session, Verdict, Wire, greeting};
 use tokio_uring::net::{TcpListener, TcpStream};
 
-use crate::server::{DOMAIN, PASSWORD};
+use super::server::{DOMAIN, PASSWORD};
 
 const RECEIVE_BYTES: usize = 2048;
 

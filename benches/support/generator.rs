@@ -1,14 +1,12 @@
 //! The load generator, as a process of its own, and what it reports.
 
-#![allow(dead_code, reason = "every bench uses the parts that it needs")]
-
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::process::{Place, spawn_in};
-use crate::server::PASSWORD;
+use super::process::{Place, spawn_in};
+use super::server::PASSWORD;
 
 /// The generator's binary, and where it runs.
 #[derive(Debug)]

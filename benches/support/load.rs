@@ -1,7 +1,5 @@
 //! The load generator's clients, as processes of their own, and what became of them.
 
-#![allow(dead_code, reason = "every bench uses the parts that it needs")]
-
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,7 +7,7 @@ use std::process::Child;
 
 use serde_json::Value;
 
-use crate::generator::Generator;
+use super::generator::Generator;
 
 /// Accounts that clients use. Each crowd goes on from its own ledger, so no two may share accounts.
 #[derive(Clone, Debug)]

@@ -1,7 +1,5 @@
 //! Where a result came from, and how busy the place was.
 
-#![allow(dead_code, reason = "every bench uses the parts that it needs")]
-
 use std::fs;
 use std::io;
 use std::process::Command;

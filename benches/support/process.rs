@@ -1,7 +1,5 @@
 //! Child processes on chosen CPUs.
 
-#![allow(dead_code, reason = "every bench uses the parts that it needs")]
-
 use std::process::{Child, Command};
 use std::{fs, io};
 

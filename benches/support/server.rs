@@ -1,7 +1,5 @@
 //! The server under measurement: the release binary on a throw-away store.
 
-#![allow(dead_code, reason = "every bench uses the parts that it needs")]
-
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -13,7 +11,7 @@ use std::time::Duration;
 use keyturn::model::{Argon2idCost, Clock, Tick};
 use tempfile::TempDir;
 
-use crate::process::{Place, Running, spawn_in};
+use super::process::{Place, Running, spawn_in};
 
 /// The password of every account.
 pub(crate) const PASSWORD: &str = "correct horse battery";
