@@ -59,7 +59,9 @@ struct Round {
     probe: Findings,
     /// Of five times as many clients as can be served.
     overload: Outcome,
-    /// Changes per second right before that and right after.
+    /// Changes per second of that.
+    goodput: f64,
+    /// The same right before it and right after.
     around: [f64; 2],
 }
 
@@ -90,8 +92,8 @@ impl Round {
     }
 
     /// What is done of too much, against saturation before and after.
-    fn goodput(&self) -> f64 {
-        self.overload.number("/goodput_per_s") * 2.0 / self.around.iter().sum::<f64>()
+    fn goodput_ratio(&self) -> f64 {
+        self.goodput * 2.0 / self.around.iter().sum::<f64>()
     }
 
     /// What other processes used, in processors; the generator that runs beside the probe is among
@@ -172,9 +174,10 @@ impl<'a> Stage<'a> {
         let changes = generator.run(server.address(), &change(server, seconds))?;
         let possible = changes.number("ops_per_s");
         let load = Load { generator, address: server.address(), ledgers: ledgers.path() };
-        // Whoever comes last is not served before the end: of a longer run that is a smaller part.
-        let arrivals = format!("--arrivals poisson:{} --seconds {}", OVERLOAD * possible, 3.0 * seconds);
+        let length = (2.0 * seconds).ceil() as usize;
+        let arrivals = format!("--arrivals poisson:{} --seconds {length}", OVERLOAD * possible);
         let overload = load.run(crowd, &arrivals)?;
+        let goodput = overload.changes_per_s(1..length);
         let after = generator.run(server.address(), &change(server, seconds))?;
         let around = [possible, after.number("ops_per_s")];
         let with_crate = generator.run(with_crate.address(), &change(with_crate, seconds))?;
@@ -189,7 +192,7 @@ impl<'a> Stage<'a> {
         let probe = generator.run(server.address(), &probe);
         finish(load)?;
         let probe = probe?;
-        Ok(Round { hashes, hash_cpu_ms, changes, with_crate, probe, overload, around })
+        Ok(Round { hashes, hash_cpu_ms, changes, with_crate, probe, overload, goodput, around })
     }
 }
 
@@ -211,7 +214,7 @@ fn main() -> io::Result<()> {
             this.hashes,
             this.ratio(),
             this.kernel_ratio(),
-            this.goodput()
+            this.goodput_ratio()
         );
         println!("  changes {}\n  probe   {}", this.changes, this.probe);
         found.push(this);
@@ -226,7 +229,7 @@ fn main() -> io::Result<()> {
 /// The page that is kept.
 fn record(rounds: &[Round], tries: usize, seconds: f64, patience: f64) -> io::Result<String> {
     let over = |of: fn(&Round) -> f64| Spread::of(rounds.iter().map(of));
-    let (ratio, kernel_ratio, goodput) = (over(Round::ratio), over(Round::kernel_ratio), over(Round::goodput));
+    let (ratio, kernel_ratio, goodput) = (over(Round::ratio), over(Round::kernel_ratio), over(Round::goodput_ratio));
     let p99 = over(|round| round.probe.number("p99_us"));
     let refusal_p99 = over(|round| round.overload.number("/latency/refusal/p99_ms"));
     let reached = |reached: bool| if reached { "yes" } else { "no" };

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Child;
 
@@ -82,6 +83,14 @@ impl Outcome {
     /// The number at `path` (JSON pointer, RFC 6901).
     pub(crate) fn number(&self, path: &str) -> f64 {
         self.0.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("no number {path} in {}", self.0))
+    }
+
+    /// Changes per second in those `seconds` of the run. In the first one clients have still to wait for
+    /// the first answers, and those who are being served at the end are answered after it: counted from
+    /// the second one on, as many come over from before as stay behind.
+    pub(crate) fn changes_per_s(&self, seconds: Range<usize>) -> f64 {
+        let changed = &self.series("changed")[seconds];
+        changed.iter().sum::<f64>() / changed.len() as f64
     }
 
     /// The number under `name` of each second.
