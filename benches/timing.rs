@@ -51,12 +51,14 @@ const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/record/timing
 enum Way {
     /// USER, and PASS with this.
     Pass(&'static str),
-    /// AUTH with a proof that is wrong.
+    /// AUTH SCRAM-SHA-256 with a proof that is wrong.
     Scram,
     /// APOP with a digest that is wrong.
     Apop,
-    /// AUTH with a digest that is wrong.
+    /// AUTH CRAM-MD5 with a digest that is wrong.
     CramMd5,
+    /// AUTH DIGEST-MD5 likewise.
+    DigestMd5,
 }
 
 /// What is attempted.
@@ -86,7 +88,7 @@ const fn kind(title: &'static str, way: Way, prefix: &'static str, settings: Opt
 }
 
 /// Names are of one length. Those of one way are compared, with the first of all.
-const KINDS: [Kind; 18] = [
+const KINDS: [Kind; 21] = [
     kind("wrong password", WRONG, "known", KEPT),
     kind("no such account", WRONG, "there", None),
     Kind { domain: ELSEWHERE, ..kind("no such domain", WRONG, "known", None) },
@@ -105,6 +107,9 @@ const KINDS: [Kind; 18] = [
     kind("wrong digest", Way::CramMd5, "known", None),
     kind("no such account", Way::CramMd5, "there", None),
     kind("nothing to check digests with", Way::CramMd5, "older", None),
+    kind("wrong digest", Way::DigestMd5, "known", None),
+    kind("no such account", Way::DigestMd5, "there", None),
+    kind("nothing to check digests with", Way::DigestMd5, "older", None),
 ];
 
 /// The one whose accounts are made before the domain takes up SCRAM.
@@ -184,6 +189,10 @@ impl Client {
                 let message = format!("{name} {NO_DIGEST}");
                 Ok((self.ask("AUTH CRAM-MD5", "300 ")?, Base64::encode_string(message.as_bytes())))
             }
+            Way::DigestMd5 => {
+                let challenge = self.ask("AUTH DIGEST-MD5", "300 ")?;
+                Ok((challenge, undigested(self.reply[4..].trim_ascii(), &name)?))
+            }
         }
     }
 }
@@ -236,11 +245,26 @@ impl Aim {
 
 /// The last message of a client that has no key, to the server's first.
 fn disproof(challenge: &[u8]) -> io::Result<String> {
+    let challenge = decoded(challenge)?;
+    let nonce = challenge.split(',').next().unwrap_or_default();
+    let proof = Base64::encode_string(&[7; 32]);
+    Ok(Base64::encode_string(format!("c=biws,{nonce},p={proof}").as_bytes()))
+}
+
+/// What a client says to the challenge of DIGEST-MD5 that does not know the password of `name`.
+fn undigested(challenge: &[u8], name: &str) -> io::Result<String> {
+    let challenge = decoded(challenge)?;
+    let nonce = challenge.split("nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let message = format!(
+        "username=\"{name}\",nonce=\"{nonce}\",cnonce=\"timing\",nc=00000001,digest-uri=\"pwd/localhost\",\
+         response={NO_DIGEST}"
+    );
+    Ok(Base64::encode_string(message.as_bytes()))
+}
+
+fn decoded(challenge: &[u8]) -> io::Result<String> {
     let text = std::str::from_utf8(challenge).map_err(io::Error::other)?;
-    let told = Base64::decode_vec(text).map_err(io::Error::other)?;
-    let nonce = told.split(|&byte| byte == b',').next().unwrap_or_default();
-    let message = [b"c=biws,", nonce, b",p=", Base64::encode_string(&[7; 32]).as_bytes()].concat();
-    Ok(Base64::encode_string(&message))
+    String::from_utf8(Base64::decode_vec(text).map_err(io::Error::other)?).map_err(io::Error::other)
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpStream> {
@@ -294,7 +318,7 @@ fn challenges(address: SocketAddr, samples: usize) -> io::Result<Times> {
     let mut client = Client::connect(address)?;
     sample(samples, |kind, index| {
         let (challenge, _) = client.prepare(kind, index)?;
-        if matches!(kind.way, Way::Scram | Way::CramMd5) {
+        if matches!(kind.way, Way::Scram | Way::CramMd5 | Way::DigestMd5) {
             client.ask("*", "5")?;
         }
         Ok(challenge)
@@ -391,7 +415,7 @@ fn main() -> io::Result<()> {
          as short as can be, Argon2id with {} KiB, t=1; records sealed; {NAMES} accounts of each kind.\n\
          `cargo bench --bench timing -- --challenges {of_challenges} --refusals {of_refusals}`: so many of each kind, in \
          random order, cropped at the {:.0}th percentile of each pair; wanted: |t| < {T_MAX}. What is sent late on \
-         purpose shows what would be seen.\n{}{}{}{}{}{}",
+         purpose shows what would be seen.\n{}{}{}{}{}{}{}",
         SERVER.cpus[0],
         COST.m_kib,
         CROPPED_AT * 100.0,
@@ -401,6 +425,7 @@ fn main() -> io::Result<()> {
         table("SCRAM-SHA-256: the refusal", &refusals, is_scram, false),
         table("APOP: the refusal", &refusals, |way| way == Way::Apop, false),
         table("CRAM-MD5: the refusal", &refusals, |way| way == Way::CramMd5, false),
+        table("DIGEST-MD5: the refusal", &refusals, |way| way == Way::DigestMd5, false),
     );
     fs::write(RECORD, text)
 }
