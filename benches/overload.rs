@@ -3,9 +3,8 @@
 //! A server can at best go on as if the surplus were not there: whoever it serves is served at
 //! its full capacity, whoever it cannot serve is told so at once, and when the surplus ends nobody
 //! notices any more that there was one. Refusing costs something, too: a refused session is a
-//! connection and four lines, some 50 µs of the core that should hash, or 77 where its steps are not
-//! gathered with those of others. At ten times the capacity of 170 changes a second that is 7.5 % of
-//! it, less what the changes themselves cost a shard at capacity; so much bounds what can be reached.
+//! connection and four lines, each of which wakes the shard in caches that a worker has filled since,
+//! unless it is gathered with those of others. That bounds what can be reached.
 //!
 //! Server on one CPU, configured as it comes; generator on the other. First its capacity is found,
 //! with 16 clients that begin again as soon as they have ended. Then clients come when they come
