@@ -441,7 +441,9 @@ impl Directory {
         change.put(keys::roster(name.domain()), Vec::new());
     }
 
-    pub(super) fn postmaster(&self) -> AccountName {
+    /// The account of the main domain that there always is.
+    #[must_use]
+    pub fn postmaster(&self) -> AccountName {
         AccountName::new("postmaster", self.main_domain.clone()).expect("it is a name")
     }
 
